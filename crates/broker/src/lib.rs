@@ -1,0 +1,1 @@
+//! Request handlers, wiring and lifecycle of a node.

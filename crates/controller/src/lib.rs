@@ -1,0 +1,1 @@
+//! The controller's decisions, pure: image and request in, records and response out.

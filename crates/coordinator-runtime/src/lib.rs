@@ -1,0 +1,1 @@
+//! Shards over an internal topic: decide, append, apply, reply when committed.

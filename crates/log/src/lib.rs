@@ -1,0 +1,1 @@
+//! Partition replicas on disk, and the log directories that hold them.

@@ -1,0 +1,1 @@
+//! Cluster metadata: image, delta, replay of records. No async, no IO.

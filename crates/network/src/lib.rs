@@ -1,0 +1,1 @@
+//! Listeners and connections: framing, response order, back-pressure, zero-copy send.

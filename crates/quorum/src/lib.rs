@@ -1,0 +1,1 @@
+//! Commits what the controller decides: openraft, the one controller actor, snapshots.

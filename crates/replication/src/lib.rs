@@ -1,0 +1,1 @@
+//! Leader and follower state of partitions: append queue, high watermark, waiting fetches, the replica manager.
