@@ -1,1 +1,15 @@
 //! Kafka's wire protocol: frames, headers, generated messages and records, record batches. Bytes in, values out.
+//!
+//! Messages and records are generated at build time from the tables in `schema/` (see `build.rs`). Produce and Fetch,
+//! whose bodies carry record batches, have cursors of their own beside the generated structs.
+
+pub mod api_key;
+pub mod error_code;
+pub mod header;
+pub mod messages;
+pub mod records;
+pub mod wire;
+
+pub use api_key::{ApiKey, VersionRange};
+pub use error_code::ErrorCode;
+pub use wire::{DecodeError, Message, Reader, Writer};
