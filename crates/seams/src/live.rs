@@ -1,1 +1,327 @@
 //! The real world: the operating system's files, clock and randomness, and a pool of threads.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this module is where the seams touch the system")]
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, FileFacts, OpenMode};
+use crate::{Environment, Offload, Randomness, WallClock};
+
+impl Environment {
+    /// The real world, with connections served on `data` and quorum and lifecycle on `control`.
+    #[must_use]
+    pub fn live(data: tokio::runtime::Handle, control: tokio::runtime::Handle) -> Self {
+        Self {
+            disk: Arc::new(LiveDisk),
+            clock: Arc::new(LiveClock),
+            randomness: Arc::new(LiveRandomness),
+            offload: Arc::new(ThreadPool::new(OFFLOAD_THREADS_MAX)),
+            data_runtime: data,
+            control_runtime: control,
+        }
+    }
+}
+
+/// Enough to keep a few disks busy; blocked threads cost no CPU.
+const OFFLOAD_THREADS_MAX: usize = 16;
+/// How long an idle thread waits for work before it ends.
+const IDLE_THREAD_LIFE: Duration = Duration::from_secs(10);
+
+/// The operating system's file system.
+#[derive(Debug)]
+pub struct LiveDisk;
+
+#[derive(Debug)]
+struct LiveFile(fs::File);
+
+#[derive(Debug)]
+struct LiveLock(#[expect(dead_code, reason = "held for the lock that ends with it")] fs::File);
+
+impl DiskLock for LiveLock {}
+
+impl DiskFile for LiveFile {
+    fn write_vectored_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        // The kernel takes at most 1024 parts at a time.
+        let mut position = position;
+        for chunk in parts.chunks(1024) {
+            let total: usize = chunk.iter().map(|part| part.len()).sum();
+            let mut written = retry(|| rustix::io::pwritev(&self.0, chunk, position))?;
+            // A short write: the rest part by part.
+            if written < total {
+                let mut before = 0;
+                for part in chunk {
+                    let skip = written.saturating_sub(before).min(part.len());
+                    if skip < part.len() {
+                        self.0.write_all_at(&part[skip..], position + (before + skip) as u64)?;
+                        written = before + part.len();
+                    }
+                    before += part.len();
+                }
+            }
+            position += total as u64;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while read < buffer.len() {
+            match self.0.read_at(&mut buffer[read..], position + read as u64) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn size_bytes(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_size(&self, size_bytes: u64) -> io::Result<()> {
+        self.0.set_len(size_bytes)
+    }
+
+    fn reserve(&self, size_bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(&self.0, FallocateFlags::KEEP_SIZE, 0, size_bytes) {
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn region_fd(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
+impl Disk for LiveDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => {}
+            OpenMode::ReadWrite => {
+                options.write(true);
+            }
+            OpenMode::CreateOrOpen => {
+                options.write(true).create(true).truncate(false);
+            }
+            OpenMode::CreateNew => {
+                options.write(true).create_new(true);
+            }
+        }
+        Ok(Arc::new(LiveFile(options.open(path)?)))
+    }
+
+    fn create_directories(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_directory_all(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirectoryEntry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if let Ok(name) = entry.file_name().into_string() {
+                entries.push(DirectoryEntry { name, is_directory: entry.file_type()?.is_dir() });
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn facts(&self, path: &Path) -> io::Result<Option<FileFacts>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(FileFacts {
+                size_bytes: metadata.len(),
+                modified_ms: metadata.modified().map(milliseconds)?,
+                is_directory: metadata.is_dir(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        fs::File::open(path)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Box::new(LiveLock(file)))
+    }
+}
+
+fn milliseconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The system's wall clock.
+#[derive(Debug)]
+pub struct LiveClock;
+
+impl WallClock for LiveClock {
+    fn now_ms(&self) -> i64 {
+        milliseconds(SystemTime::now())
+    }
+}
+
+/// The system's randomness.
+#[derive(Debug)]
+pub struct LiveRandomness;
+
+impl Randomness for LiveRandomness {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            filled += retry(|| rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()))
+                .expect("the kernel gives random bytes");
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A pool that starts threads as work waits and lets idle ones end.
+#[derive(Debug)]
+pub struct ThreadPool(Arc<Shared>);
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    idle: usize,
+    threads: usize,
+}
+
+struct Shared {
+    threads_max: usize,
+    queue: Mutex<Queue>,
+    work: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("threads_max", &self.threads_max).finish_non_exhaustive()
+    }
+}
+
+impl ThreadPool {
+    /// A pool of at most `threads_max` threads; none is started before there is work.
+    #[must_use]
+    pub fn new(threads_max: usize) -> Self {
+        Self(Arc::new(Shared { threads_max, queue: Mutex::default(), work: Condvar::new() }))
+    }
+}
+
+impl Offload for ThreadPool {
+    fn spawn(&self, work: Job) {
+        let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.jobs.push_back(work);
+        if queue.idle >= queue.jobs.len() {
+            self.0.work.notify_one();
+        } else if queue.threads < self.0.threads_max {
+            let shared = Arc::clone(&self.0);
+            let builder = std::thread::Builder::new().name("offload".to_owned()).stack_size(512 * 1024);
+            match builder.spawn(move || shared.run()) {
+                Ok(_) => queue.threads += 1,
+                // The threads there are will come to it; with none at all there is no going on.
+                Err(error) if queue.threads > 0 => tracing::warn!(%error, "cannot start another thread"),
+                Err(error) => panic!("cannot start a thread for blocking work: {error}"),
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = queue.jobs.pop_front() {
+                drop(queue);
+                if std::panic::catch_unwind(std::panic::AssertUnwindSafe(job)).is_err() {
+                    tracing::error!("offloaded work panicked");
+                }
+                queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            queue.idle += 1;
+            let (next, waited) =
+                self.work.wait_timeout(queue, IDLE_THREAD_LIFE).unwrap_or_else(PoisonError::into_inner);
+            queue = next;
+            queue.idle -= 1;
+            if waited.timed_out() && queue.jobs.is_empty() {
+                queue.threads -= 1;
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OffloadExt;
+
+    #[tokio::test]
+    async fn offloaded_work_gives_back_its_result() {
+        let pool = ThreadPool::new(2);
+        let results = futures_join(&pool).await;
+        assert_eq!(results, (0..50).sum::<u64>());
+    }
+
+    async fn futures_join(pool: &ThreadPool) -> u64 {
+        let jobs: Vec<_> = (0..50).map(|n| pool.run(move || n)).collect();
+        let mut sum = 0;
+        for job in jobs {
+            sum += job.await;
+        }
+        sum
+    }
+
+    #[test]
+    fn gathered_writes_land_in_order() {
+        let directory = std::env::temp_dir().join(format!("dohle-seams-{}", std::process::id()));
+        LiveDisk.create_directories(&directory).unwrap();
+        let path = directory.join("file");
+        let file = LiveDisk.open(&path, OpenMode::CreateOrOpen).unwrap();
+        file.write_vectored_at(&[IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cd")], 1).unwrap();
+        assert_eq!(LiveDisk.read_to_end(&path).unwrap(), b"\0abcd");
+        LiveDisk.remove_directory_all(&directory).unwrap();
+        assert_eq!(LiveDisk.facts(&path).unwrap(), None);
+    }
+}

@@ -15,10 +15,7 @@ pub trait OffloadExt: Offload {
     ///
     /// # Panics
     /// Where the work itself panicked, or the pool was shut down under it.
-    fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = T> + Send {
+    fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         self.spawn(Box::new(move || {
             // A receiver that has gone no longer wants the result.
