@@ -4,10 +4,15 @@
 //! whose bodies carry record batches, have cursors of their own beside the generated structs.
 
 pub mod api_key;
+pub mod compression;
 pub mod error_code;
+pub mod fetch;
 pub mod header;
 pub mod messages;
+pub mod produce;
+pub mod record_batch;
 pub mod records;
+pub mod validation;
 pub mod wire;
 
 pub use api_key::{ApiKey, VersionRange};

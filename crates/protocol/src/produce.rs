@@ -1,0 +1,268 @@
+//! Produce requests as a view over their bytes, and their responses, written by hand: batches are slices of the frame,
+//! and a request costs two small allocations however many partitions it has.
+
+use bytes::Bytes;
+use dohle_model::Uuid;
+
+use crate::wire::{DecodeError, Reader, Writer};
+
+/// The versions that are served.
+pub const FLEXIBLE_FROM: i16 = 9;
+const TOPIC_IDS_FROM: i16 = 13;
+
+/// A Produce request, its batches slices of the frame.
+#[derive(Debug)]
+pub struct ProduceView {
+    /// The transactional id, where the producer has one.
+    pub transactional_id: Option<String>,
+    /// 0, 1 or -1 for all; other numbers are for the caller to refuse.
+    pub acks: i16,
+    /// How long to wait for acknowledgements, in milliseconds.
+    pub timeout_ms: i32,
+    /// The topics, in the request's order.
+    pub topics: Vec<ProduceTopic>,
+    /// The partitions of all topics, in the request's order.
+    pub partitions: Vec<ProducePartition>,
+}
+
+/// One topic of a request.
+#[derive(Debug)]
+pub struct ProduceTopic {
+    /// The name's bytes; empty from version 13 on.
+    name: Bytes,
+    /// The id; zero before version 13.
+    pub id: Uuid,
+    /// How many of the request's partitions are this topic's.
+    pub partition_count: usize,
+}
+
+impl ProduceTopic {
+    /// The name; what is not UTF-8 names no topic and reads as the empty name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        std::str::from_utf8(&self.name).unwrap_or_default()
+    }
+}
+
+/// One partition of a request.
+#[derive(Debug)]
+pub struct ProducePartition {
+    /// The partition's index.
+    pub index: i32,
+    /// Its batch.
+    pub records: Option<Bytes>,
+}
+
+impl ProduceView {
+    /// Reads the body of a request, versions 3 to 13.
+    ///
+    /// # Errors
+    /// Where the bytes are not such a body.
+    pub fn decode(body: &Bytes, version: i16) -> Result<Self, DecodeError> {
+        let reader = &mut Reader::new(body);
+        let flexible = version >= FLEXIBLE_FROM;
+        let transactional_id = reader.nullable_string(flexible)?;
+        let acks = reader.int16()?;
+        let timeout_ms = reader.int32()?;
+        let topic_count = reader.array_length(flexible)?.ok_or(DecodeError::Null("TopicData"))?;
+        let mut topics = Vec::with_capacity(topic_count.min(64));
+        let mut partitions = Vec::with_capacity(topic_count.min(64));
+        for _ in 0..topic_count {
+            let (name, id) = if version >= TOPIC_IDS_FROM {
+                (Bytes::new(), reader.uuid()?)
+            } else {
+                let length =
+                    if flexible { i64::from(reader.unsigned_varint()?) - 1 } else { i64::from(reader.int16()?) };
+                let length = usize::try_from(length).map_err(|_| DecodeError::Null("Name"))?;
+                (reader.take_bytes(length)?, Uuid::ZERO)
+            };
+            let partition_count = reader.array_length(flexible)?.ok_or(DecodeError::Null("PartitionData"))?;
+            for _ in 0..partition_count {
+                let index = reader.int32()?;
+                let records = reader.nullable_bytes(flexible)?;
+                if flexible {
+                    reader.skip_tagged_fields()?;
+                }
+                partitions.push(ProducePartition { index, records });
+            }
+            if flexible {
+                reader.skip_tagged_fields()?;
+            }
+            topics.push(ProduceTopic { name, id, partition_count });
+        }
+        if flexible {
+            reader.skip_tagged_fields()?;
+        }
+        Ok(Self { transactional_id, acks, timeout_ms, topics, partitions })
+    }
+}
+
+/// How one partition of a request ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionOutcome {
+    /// 0 for success.
+    pub error_code: i16,
+    /// Offset of the batch's first record, -1 on an error.
+    pub base_offset: i64,
+    /// The broker's time in the records, -1 where they carry the producer's.
+    pub log_append_time_ms: i64,
+    /// The first offset of the log.
+    pub log_start_offset: i64,
+    /// Index and reason of each record that is wrong (version 8 and up).
+    pub record_errors: Vec<(i32, String)>,
+    /// What is wrong, for people (version 8 and up).
+    pub error_message: Option<String>,
+    /// Leader and leader epoch, where the caller asked the wrong broker (version 10 and up).
+    pub current_leader: Option<(i32, i32)>,
+}
+
+impl PartitionOutcome {
+    /// A refusal.
+    #[must_use]
+    pub fn failed(error_code: i16, error_message: Option<String>) -> Self {
+        Self {
+            error_code,
+            base_offset: -1,
+            log_append_time_ms: -1,
+            log_start_offset: -1,
+            error_message,
+            ..Self::default()
+        }
+    }
+}
+
+/// Writes the body of a response. `outcomes` are in the order of the request's partitions.
+///
+/// # Panics
+/// Where there are fewer outcomes than partitions.
+pub fn encode_response(
+    writer: &mut Writer,
+    version: i16,
+    topics: &[ProduceTopic],
+    partitions: &[ProducePartition],
+    outcomes: &[PartitionOutcome],
+) {
+    let flexible = version >= FLEXIBLE_FROM;
+    writer.array_length(topics.len(), flexible);
+    let mut next = 0;
+    for topic in topics {
+        if version >= TOPIC_IDS_FROM {
+            writer.uuid(topic.id);
+        } else {
+            writer.string(topic.name(), flexible);
+        }
+        writer.array_length(topic.partition_count, flexible);
+        for (partition, outcome) in partitions[next..].iter().zip(&outcomes[next..]).take(topic.partition_count) {
+            writer.int32(partition.index);
+            encode_outcome(writer, version, outcome, flexible);
+        }
+        next += topic.partition_count;
+        if flexible {
+            writer.unsigned_varint(0);
+        }
+    }
+    writer.int32(0);
+    if flexible {
+        writer.unsigned_varint(0);
+    }
+}
+
+fn encode_outcome(writer: &mut Writer, version: i16, outcome: &PartitionOutcome, flexible: bool) {
+    writer.int16(outcome.error_code);
+    writer.int64(outcome.base_offset);
+    writer.int64(outcome.log_append_time_ms);
+    if version >= 5 {
+        writer.int64(outcome.log_start_offset);
+    }
+    if version >= 8 {
+        writer.array_length(outcome.record_errors.len(), flexible);
+        for (index, message) in &outcome.record_errors {
+            writer.int32(*index);
+            writer.string(message, flexible);
+            if flexible {
+                writer.unsigned_varint(0);
+            }
+        }
+        match &outcome.error_message {
+            Some(message) => writer.string(message, flexible),
+            None => writer.null_string(flexible),
+        }
+    }
+    if flexible {
+        match outcome.current_leader {
+            Some((leader, epoch)) if version >= 10 => {
+                writer.unsigned_varint(1);
+                writer.tagged_field(0, |writer| {
+                    writer.int32(leader);
+                    writer.int32(epoch);
+                    writer.unsigned_varint(0);
+                });
+            }
+            _ => writer.unsigned_varint(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::produce_request::{PartitionProduceData, TopicProduceData};
+    use crate::messages::{ProduceRequest, ProduceResponse};
+    use crate::wire::Message;
+
+    #[test]
+    fn the_view_reads_what_the_generated_message_writes() {
+        let partition =
+            |index, records: &'static [u8]| PartitionProduceData { index, records: Some(Bytes::from_static(records)) };
+        let request = ProduceRequest {
+            transactional_id: Some("t".to_owned()),
+            acks: -1,
+            timeout_ms: 1500,
+            topic_data: vec![
+                TopicProduceData {
+                    name: "orders".to_owned(),
+                    topic_id: Uuid([3; 16]),
+                    partition_data: vec![partition(0, b"abc"), partition(4, b"")],
+                },
+                TopicProduceData { name: "b".to_owned(), topic_id: Uuid([4; 16]), partition_data: vec![] },
+            ],
+        };
+        for version in 3..=13 {
+            let mut writer = Writer::new();
+            request.encode(&mut writer, version);
+            let view = ProduceView::decode(&writer.into_bytes(), version).unwrap();
+            assert_eq!((view.acks, view.timeout_ms, view.transactional_id.as_deref()), (-1, 1500, Some("t")));
+            assert_eq!(view.topics.iter().map(|topic| topic.partition_count).collect::<Vec<_>>(), [2, 0]);
+            assert_eq!(view.partitions[0].records.as_deref(), Some(&b"abc"[..]));
+            assert_eq!(view.partitions[1].index, 4);
+            if version >= 13 {
+                assert_eq!(view.topics[0].id, Uuid([3; 16]));
+            } else {
+                assert_eq!(view.topics[0].name(), "orders");
+            }
+            let outcomes = [
+                PartitionOutcome { base_offset: 7, log_append_time_ms: -1, ..PartitionOutcome::default() },
+                PartitionOutcome {
+                    record_errors: vec![(1, "bad".to_owned())],
+                    current_leader: Some((2, 3)),
+                    ..PartitionOutcome::failed(87, Some("why".to_owned()))
+                },
+            ];
+            let mut writer = Writer::new();
+            encode_response(&mut writer, version, &view.topics, &view.partitions, &outcomes);
+            let bytes = writer.into_bytes();
+            let mut reader = Reader::new(&bytes);
+            let response = ProduceResponse::decode(&mut reader, version).unwrap();
+            reader.finish().unwrap();
+            let failed = &response.responses[0].partition_responses[1];
+            assert_eq!((failed.index, failed.error_code, failed.base_offset), (4, 87, -1));
+            if version >= 8 {
+                assert_eq!(failed.error_message.as_deref(), Some("why"));
+                assert_eq!(failed.record_errors[0].batch_index, 1);
+            }
+            if version >= 10 {
+                assert_eq!(failed.current_leader.leader_id, 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! What a leader checks of a produced batch before it queues it, outside any lock: Kafka's rules, by walking the records
+//! (streaming where they are compressed), never by building them.
+
+use std::io::BufRead;
+
+use bytes::Bytes;
+
+use crate::ErrorCode;
+use crate::compression::{Compression, decompressor};
+use crate::record_batch::{
+    BatchError, BatchHeader, DECOMPRESSED_BYTES_MAX, crc_is_right, recompress, with_log_append_time,
+};
+
+/// A topic's rules for batches.
+#[derive(Clone, Debug)]
+pub struct ValidationRules {
+    /// The largest batch, header included (`max.message.bytes`).
+    pub max_message_bytes: usize,
+    /// The largest batch that a segment holds (`segment.bytes`).
+    pub segment_bytes: usize,
+    /// Whether the broker stamps the records (`message.timestamp.type=LogAppendTime`).
+    pub log_append_time: bool,
+    /// How far in the past a record may lie, in milliseconds (`message.timestamp.before.max.ms`).
+    pub timestamp_before_max_ms: i64,
+    /// How far in the future a record may lie, in milliseconds (`message.timestamp.after.max.ms`).
+    pub timestamp_after_max_ms: i64,
+    /// Whether records need keys, because the topic is compacted.
+    pub compacted: bool,
+    /// The codec and level that the topic keeps, where it is not the producer's.
+    pub target_compression: Option<(Compression, Option<i32>)>,
+    /// The version of the Produce request.
+    pub produce_version: i16,
+}
+
+/// A batch that may be appended.
+#[derive(Clone, Debug)]
+pub struct ValidatedBatch {
+    /// The header of `bytes`.
+    pub header: BatchHeader,
+    /// The batch: the very bytes of the request unless the topic rebuilds batches or stamps them itself.
+    pub bytes: Bytes,
+    /// The broker's time in the records, -1 where they carry the producer's.
+    pub log_append_time_ms: i64,
+}
+
+/// Why a batch is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidationError {
+    /// The error for the partition.
+    pub code: ErrorCode,
+    /// What is wrong, for people.
+    pub message: String,
+    /// Index (within the batch) and reason of each record that is wrong, where records are.
+    pub record_errors: Vec<(i32, String)>,
+}
+
+impl ValidationError {
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), record_errors: Vec::new() }
+    }
+}
+
+impl From<BatchError> for ValidationError {
+    fn from(error: BatchError) -> Self {
+        let code = match error {
+            BatchError::Short | BatchError::Length(_) => ErrorCode::CorruptMessage,
+            BatchError::Magic(_) | BatchError::Record(_) => ErrorCode::InvalidRecord,
+            BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Checks the records of one partition of a Produce request at time `now_ms`.
+///
+/// # Errors
+/// The first rule that the batch breaks, as Kafka would answer.
+pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<ValidatedBatch, ValidationError> {
+    let header = BatchHeader::decode(&records)?;
+    let size = header.size_bytes();
+    if records.len() < size {
+        return Err(BatchError::Short.into());
+    }
+    if records.len() > size {
+        return Err(ValidationError::new(
+            ErrorCode::InvalidRecord,
+            "a Produce request may hold exactly one record batch for each partition",
+        ));
+    }
+    if size > rules.max_message_bytes {
+        return Err(too_large(size, rules.max_message_bytes));
+    }
+    if !crc_is_right(&records) {
+        return Err(ValidationError::new(ErrorCode::CorruptMessage, "the CRC of the batch is wrong"));
+    }
+    check_header(&header, rules)?;
+    let codec = header.compression()?;
+    walk(&header, codec, &records[BatchHeader::SIZE_BYTES..], rules, now_ms)?;
+
+    let mut bytes = records;
+    if let Some((target, level)) = rules.target_compression
+        && target != codec
+    {
+        bytes = recompress(&bytes, target, level)?;
+        if bytes.len() > rules.max_message_bytes {
+            return Err(too_large(bytes.len(), rules.max_message_bytes));
+        }
+    }
+    let mut log_append_time_ms = -1;
+    if rules.log_append_time {
+        bytes = with_log_append_time(&bytes, now_ms);
+        log_append_time_ms = now_ms;
+    }
+    if bytes.len() > rules.segment_bytes {
+        return Err(ValidationError::new(
+            ErrorCode::RecordListTooLarge,
+            format!("the batch of {} bytes exceeds the segment size of {} bytes", bytes.len(), rules.segment_bytes),
+        ));
+    }
+    let header = BatchHeader::decode(&bytes)?;
+    Ok(ValidatedBatch { header, bytes, log_append_time_ms })
+}
+
+fn too_large(size: usize, limit: usize) -> ValidationError {
+    ValidationError::new(
+        ErrorCode::MessageTooLarge,
+        format!("the batch of {size} bytes exceeds the maximum configured size of {limit} bytes"),
+    )
+}
+
+fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), ValidationError> {
+    let invalid = |message: &str| Err(ValidationError::new(ErrorCode::InvalidRecord, message));
+    if header.base_offset != 0 {
+        return invalid("the base offset of a produced batch must be 0");
+    }
+    if header.is_control() {
+        return invalid("clients may not write control batches");
+    }
+    if header.is_transactional() {
+        return Err(ValidationError::new(
+            ErrorCode::InvalidTxnState,
+            "transactions are not supported by this broker yet",
+        ));
+    }
+    if header.is_log_append_time() {
+        return Err(ValidationError::new(
+            ErrorCode::InvalidTimestamp,
+            "clients may not set the timestamp type of a batch to log append time",
+        ));
+    }
+    if header.has_delete_horizon() {
+        return invalid("clients may not set the delete horizon of a batch");
+    }
+    if header.record_count <= 0 || header.last_offset_delta != header.record_count - 1 {
+        return invalid("the number of records does not fit the range of offsets");
+    }
+    if header.has_producer_id() && (header.base_sequence < 0 || header.producer_epoch < 0) {
+        return invalid("the batch has a producer id but no sequence or epoch");
+    }
+    if rules.produce_version < 7 && header.compression()? == Compression::Zstd {
+        return Err(ValidationError::new(
+            ErrorCode::UnsupportedCompressionType,
+            "Produce requests below version 7 may not use zstd",
+        ));
+    }
+    Ok(())
+}
+
+/// What is wrong with single records, gathered; Kafka fails the whole batch and names each.
+#[derive(Default)]
+struct RecordErrors {
+    timestamps: bool,
+    errors: Vec<(i32, String)>,
+}
+
+fn walk(
+    header: &BatchHeader,
+    codec: Compression,
+    payload: &[u8],
+    rules: &ValidationRules,
+    now_ms: i64,
+) -> Result<(), ValidationError> {
+    let mut errors = RecordErrors::default();
+    let complete = match codec {
+        Compression::None => walk_records(header, &mut Plain(payload), rules, now_ms, &mut errors),
+        _ => {
+            let reader = decompressor(codec, payload)
+                .map_err(|error| ValidationError::new(ErrorCode::CorruptMessage, error.to_string()))?;
+            walk_records(header, &mut Streamed { reader, left: DECOMPRESSED_BYTES_MAX }, rules, now_ms, &mut errors)
+        }
+    };
+    if complete.is_none() {
+        return Err(ValidationError::new(ErrorCode::InvalidRecord, "the records of the batch are malformed"));
+    }
+    if errors.errors.is_empty() {
+        return Ok(());
+    }
+    let (code, message) = if errors.timestamps {
+        (ErrorCode::InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")
+    } else {
+        let count = errors.errors.len();
+        let what = if count == 1 { "record" } else { "records" };
+        return Err(ValidationError {
+            code: ErrorCode::InvalidRecord,
+            message: format!("One or more records have been rejected due to {count} {what} errors in total"),
+            record_errors: errors.errors,
+        });
+    };
+    Err(ValidationError { code, message: message.to_owned(), record_errors: errors.errors })
+}
+
+/// Where the bytes of records come from.
+trait Source {
+    fn byte(&mut self) -> Option<u8>;
+    fn skip(&mut self, count: usize) -> Option<()>;
+    fn at_end(&mut self) -> bool;
+}
+
+struct Plain<'a>(&'a [u8]);
+
+impl Source for Plain<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn skip(&mut self, count: usize) -> Option<()> {
+        self.0 = self.0.get(count..)?;
+        Some(())
+    }
+
+    fn at_end(&mut self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+struct Streamed<'a> {
+    reader: Box<dyn BufRead + 'a>,
+    /// How many bytes may still come.
+    left: usize,
+}
+
+impl Source for Streamed<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.reader.fill_buf().ok()?.first()?;
+        self.reader.consume(1);
+        self.left = self.left.checked_sub(1)?;
+        Some(byte)
+    }
+
+    fn skip(&mut self, mut count: usize) -> Option<()> {
+        self.left = self.left.checked_sub(count)?;
+        while count > 0 {
+            let available = self.reader.fill_buf().ok()?.len().min(count);
+            if available == 0 {
+                return None;
+            }
+            self.reader.consume(available);
+            count -= available;
+        }
+        Some(())
+    }
+
+    fn at_end(&mut self) -> bool {
+        self.reader.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+}
+
+/// A source that counts down the bytes of one record.
+struct Bounded<'a, S> {
+    source: &'a mut S,
+    left: usize,
+}
+
+impl<S: Source> Bounded<'_, S> {
+    fn byte(&mut self) -> Option<u8> {
+        self.left = self.left.checked_sub(1)?;
+        self.source.byte()
+    }
+
+    fn skip(&mut self, count: usize) -> Option<()> {
+        self.left = self.left.checked_sub(count)?;
+        self.source.skip(count)
+    }
+
+    fn varlong(&mut self) -> Option<i64> {
+        zigzag(|| self.byte())
+    }
+
+    fn varint(&mut self) -> Option<i32> {
+        i32::try_from(self.varlong()?).ok()
+    }
+
+    /// Skips bytes behind their length; tells whether they were there at all.
+    fn skip_sized(&mut self) -> Option<bool> {
+        match self.varint()? {
+            -1 => Some(false),
+            length => self.skip(usize::try_from(length).ok()?).map(|()| true),
+        }
+    }
+}
+
+fn zigzag(mut byte: impl FnMut() -> Option<u8>) -> Option<i64> {
+    let mut value = 0_u64;
+    for shift in (0..70).step_by(7) {
+        let next = byte()?;
+        value |= u64::from(next & 0x7f).checked_shl(shift)?;
+        if next < 0x80 {
+            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+    }
+    None
+}
+
+/// `None` where the records are malformed.
+fn walk_records<S: Source>(
+    header: &BatchHeader,
+    source: &mut S,
+    rules: &ValidationRules,
+    now_ms: i64,
+    errors: &mut RecordErrors,
+) -> Option<()> {
+    for index in 0..header.record_count {
+        let length = usize::try_from(zigzag(|| source.byte())?).ok()?;
+        let mut record = Bounded { source, left: length };
+        record.byte()?;
+        let timestamp = header.base_timestamp.wrapping_add(record.varlong()?);
+        if record.varint()? != index {
+            return None;
+        }
+        let has_key = record.skip_sized()?;
+        record.skip_sized()?;
+        let headers = record.varint()?;
+        if headers < 0 {
+            return None;
+        }
+        for _ in 0..headers {
+            if !record.skip_sized()? {
+                return None;
+            }
+            record.skip_sized()?;
+        }
+        if record.left != 0 {
+            return None;
+        }
+        if rules.compacted && !has_key {
+            errors.errors.push((index, "Compacted topic cannot accept message without key".to_owned()));
+        }
+        if !rules.log_append_time && timestamp != -1 {
+            let too_old = now_ms.saturating_sub(timestamp) > rules.timestamp_before_max_ms;
+            let too_new = timestamp.saturating_sub(now_ms) > rules.timestamp_after_max_ms;
+            if too_old || too_new {
+                errors.timestamps = true;
+                errors.errors.push((
+                    index,
+                    format!("Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
+                        now_ms.saturating_sub(rules.timestamp_before_max_ms),
+                        now_ms.saturating_add(rules.timestamp_after_max_ms)),
+                ));
+            }
+        }
+    }
+    source.at_end().then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record_batch::BatchBuilder;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn rules() -> ValidationRules {
+        ValidationRules {
+            max_message_bytes: 1_048_588,
+            segment_bytes: 1 << 30,
+            log_append_time: false,
+            timestamp_before_max_ms: i64::MAX,
+            timestamp_after_max_ms: 3_600_000,
+            compacted: false,
+            target_compression: None,
+            produce_version: 13,
+        }
+    }
+
+    fn batch(codec: Compression) -> Bytes {
+        let mut builder = BatchBuilder::new(codec);
+        builder.record(NOW, Some(b"k"), Some(&[7; 300]), &[("h", None)]);
+        builder.record(NOW + 1, None, None, &[]);
+        builder.build()
+    }
+
+    /// The batch with one byte changed and its CRC renewed, so that only the change itself can be noticed.
+    fn damaged(batch: &Bytes, position: usize, value: u8) -> Bytes {
+        let mut bytes = batch.to_vec();
+        bytes[position] = value;
+        let crc = crc32c::crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        bytes.into()
+    }
+
+    fn code(records: Bytes, rules: &ValidationRules) -> ErrorCode {
+        validate(records, rules, NOW).unwrap_err().code
+    }
+
+    #[test]
+    fn good_batches_pass_untouched_in_every_codec() {
+        for codec in 0..5 {
+            let batch = batch(Compression::from_code(codec).unwrap());
+            let validated = validate(batch.clone(), &rules(), NOW).unwrap();
+            assert_eq!(validated.bytes.as_ptr(), batch.as_ptr(), "no copy");
+        }
+    }
+
+    #[test]
+    fn every_rule_has_its_error() {
+        let good = batch(Compression::None);
+        let mut broken = good.to_vec();
+        *broken.last_mut().unwrap() ^= 1;
+        assert_eq!(code(broken.into(), &rules()), ErrorCode::CorruptMessage);
+        assert_eq!(code(good.slice(..good.len() - 1), &rules()), ErrorCode::CorruptMessage);
+        let two: Bytes = [&good[..], &good[..]].concat().into();
+        assert_eq!(code(two, &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(damaged(&good, 16, 1), &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(damaged(&good, 22, 0x20), &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(damaged(&good, 22, 0x10), &rules()), ErrorCode::InvalidTxnState);
+        assert_eq!(code(damaged(&good, 22, 0x08), &rules()), ErrorCode::InvalidTimestamp);
+        assert_eq!(code(damaged(&good, 22, 0x05), &rules()), ErrorCode::UnsupportedCompressionType);
+        assert_eq!(code(damaged(&good, 60, 3), &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(damaged(&good, 7, 3), &rules()), ErrorCode::InvalidRecord);
+        let small = ValidationRules { max_message_bytes: 100, ..rules() };
+        assert_eq!(code(good.clone(), &small), ErrorCode::MessageTooLarge);
+        let old = ValidationRules { produce_version: 6, ..rules() };
+        assert_eq!(code(batch(Compression::Zstd), &old), ErrorCode::UnsupportedCompressionType);
+        let compacted = ValidationRules { compacted: true, ..rules() };
+        let error = validate(good, &compacted, NOW).unwrap_err();
+        assert_eq!((error.code, error.record_errors[0].0), (ErrorCode::InvalidRecord, 1));
+    }
+
+    #[test]
+    fn timestamps_too_far_ahead_name_their_records() {
+        let error = validate(batch(Compression::Lz4), &rules(), NOW - 3_600_001).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidTimestamp);
+        assert_eq!(error.record_errors.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn malformed_records_in_a_compressed_batch_are_noticed() {
+        let good = batch(Compression::None);
+        let mut plain = good[61..].to_vec();
+        plain[5] = 0x7f;
+        let mut bytes = good[..61].to_vec();
+        bytes.extend_from_slice(&crate::compression::compress(Compression::Zstd, &plain, None).unwrap());
+        let length = i32::try_from(bytes.len() - 12).unwrap();
+        bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        assert_eq!(code(damaged(&bytes.into(), 22, 4), &rules()), ErrorCode::InvalidRecord);
+    }
+
+    #[test]
+    fn a_topic_codec_rebuilds_the_batch() {
+        let rules = ValidationRules { target_compression: Some((Compression::Gzip, None)), ..rules() };
+        let validated = validate(batch(Compression::None), &rules, NOW).unwrap();
+        assert_eq!(validated.header.compression(), Ok(Compression::Gzip));
+        assert_eq!(crate::record_batch::records(&validated.bytes).unwrap().len(), 2);
+    }
+}
