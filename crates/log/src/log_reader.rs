@@ -1,0 +1,162 @@
+//! What readers share of a log: its bounds, its segments, its leader epochs. Never waits for an append.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arc_swap::ArcSwap;
+use dohle_model::{LeaderEpoch, Offset};
+use dohle_protocol::record_batch::{BatchHeader, records};
+use dohle_seams::DiskFile;
+use parking_lot::RwLock;
+
+use crate::error::ReadError;
+use crate::leader_epochs::LeaderEpochs;
+use crate::segment::Segment;
+
+/// Whole batches in one file, the last perhaps cut off by a limit.
+#[derive(Clone, Debug)]
+pub struct LogSlice {
+    /// The file; it stays readable however the log changes.
+    pub file: Arc<dyn DiskFile>,
+    /// Where the first batch starts, in bytes.
+    pub position: u64,
+    /// How many bytes there are; 0 where there is nothing to read yet.
+    pub size_bytes: usize,
+}
+
+/// The shared, readable side of a log.
+#[derive(Debug)]
+pub struct LogReader {
+    pub(crate) segments: ArcSwap<Vec<Arc<Segment>>>,
+    pub(crate) log_start_offset: AtomicI64,
+    pub(crate) log_end_offset: AtomicI64,
+    pub(crate) epochs: RwLock<LeaderEpochs>,
+}
+
+impl LogReader {
+    /// The first readable offset.
+    #[must_use]
+    pub fn log_start_offset(&self) -> Offset {
+        Offset(self.log_start_offset.load(Ordering::Acquire))
+    }
+
+    /// One past the last record: the next to be written.
+    #[must_use]
+    pub fn log_end_offset(&self) -> Offset {
+        Offset(self.log_end_offset.load(Ordering::Acquire))
+    }
+
+    /// Bytes of all segments.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.load().iter().map(|segment| segment.size_bytes()).sum()
+    }
+
+    /// The latest leader epoch that this log knows.
+    #[must_use]
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.read().latest()
+    }
+
+    /// The leader epoch in force at an offset.
+    #[must_use]
+    pub fn leader_epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.read().at(offset)
+    }
+
+    /// The largest epoch not above `epoch`, and the offset at which it ends (exclusive); `None` where none is known
+    /// (KIP-101).
+    #[must_use]
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        self.epochs.read().end_of(epoch, self.log_end_offset())
+    }
+
+    /// Batches from the one that holds `offset` on, below `upper_bound` (exclusive), at most `max_bytes` of them; with
+    /// `at_least_one_batch` the first comes whole however large it is. In a gap that compaction left, the next batch is
+    /// the first. At or above `upper_bound` there is nothing to read yet.
+    ///
+    /// # Errors
+    /// [`ReadError::OutOfRange`], or the disk's error.
+    pub fn read(
+        &self,
+        offset: Offset,
+        max_bytes: usize,
+        upper_bound: Offset,
+        at_least_one_batch: bool,
+    ) -> Result<LogSlice, ReadError> {
+        let (start, end) = (self.log_start_offset(), self.log_end_offset());
+        if offset < start || offset > end {
+            return Err(ReadError::OutOfRange { requested: offset, log_start_offset: start, log_end_offset: end });
+        }
+        let segments = self.segments.load();
+        let first = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
+        if offset >= upper_bound {
+            return Ok(LogSlice { file: Arc::clone(&segments[first].file), position: 0, size_bytes: 0 });
+        }
+        for (at, segment) in segments.iter().enumerate().skip(first) {
+            let Some(batch) = segment.find(offset)? else { continue };
+            let next_base = segments.get(at + 1).map_or(end, |next| next.base_offset());
+            let limit = if upper_bound >= next_base {
+                segment.size_bytes()
+            } else {
+                segment.find(upper_bound)?.map_or_else(|| segment.size_bytes(), |bound| bound.position)
+            };
+            let available = usize::try_from(limit.saturating_sub(batch.position)).unwrap_or(usize::MAX);
+            let size_bytes = if batch.size_bytes > max_bytes {
+                if at_least_one_batch { batch.size_bytes.min(available) } else { 0 }
+            } else {
+                available.min(max_bytes)
+            };
+            return Ok(LogSlice { file: Arc::clone(&segment.file), position: batch.position, size_bytes });
+        }
+        Ok(LogSlice { file: Arc::clone(&segments[first].file), position: 0, size_bytes: 0 })
+    }
+
+    /// The first record at or after `timestamp` below `upper_bound` (exclusive): its offset, its timestamp and the epoch of
+    /// its leader.
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn offset_for_timestamp(
+        &self,
+        timestamp: i64,
+        upper_bound: Offset,
+    ) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
+        let start = self.log_start_offset();
+        for segment in self.segments.load().iter() {
+            if segment.max_timestamp().0 < timestamp || segment.next_offset() <= start {
+                continue;
+            }
+            let mut found = segment.find_timestamp(timestamp)?;
+            while let Some(batch) = found {
+                if batch.base_offset >= upper_bound {
+                    return Ok(None);
+                }
+                let bytes = segment.read_batch(&batch)?;
+                let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+                let epoch = BatchHeader::decode(&bytes).map_err(invalid)?.partition_leader_epoch;
+                let record = records(&bytes)
+                    .map_err(invalid)?
+                    .into_iter()
+                    .find(|record| record.timestamp >= timestamp && record.offset >= start.0);
+                if let Some(record) = record {
+                    let offset = Offset(record.offset);
+                    return Ok((offset < upper_bound).then_some((offset, record.timestamp, LeaderEpoch(epoch))));
+                }
+                // All that is late enough in this batch lies before the log's start: go on behind it.
+                found = segment.find(batch.last_offset.plus(1))?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record with the largest timestamp below `upper_bound` (exclusive).
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn max_timestamp(&self, upper_bound: Offset) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
+        let largest = self.segments.load().iter().map(|segment| segment.max_timestamp().0).max().unwrap_or(-1);
+        if largest < 0 { Ok(None) } else { self.offset_for_timestamp(largest, upper_bound) }
+    }
+}
