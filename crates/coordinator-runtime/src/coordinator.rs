@@ -21,7 +21,7 @@ pub struct Now {
 
 /// What a shard gives its coordinator to decide.
 #[derive(Debug)]
-pub enum Input<C: Coordinator + ?Sized> {
+pub enum Input<C: Coordinator> {
     /// The log has been replayed; the shard begins to serve.
     Loaded,
     /// A request; `reply` with its ticket now or later.

@@ -15,7 +15,7 @@ pub enum TimerChange<T> {
 
 /// Collects what decisions cause; the shard does it.
 #[derive(Debug)]
-pub struct Effects<C: Coordinator + ?Sized> {
+pub struct Effects<C: Coordinator> {
     /// Records to append, in order.
     pub records: Vec<C::Record>,
     /// Replies, sent once the records are committed.
@@ -28,7 +28,7 @@ pub struct Effects<C: Coordinator + ?Sized> {
     pub may_be_split: bool,
 }
 
-impl<C: Coordinator + ?Sized> Default for Effects<C> {
+impl<C: Coordinator> Default for Effects<C> {
     fn default() -> Self {
         Self {
             records: Vec::new(),
@@ -40,7 +40,7 @@ impl<C: Coordinator + ?Sized> Default for Effects<C> {
     }
 }
 
-impl<C: Coordinator + ?Sized> Effects<C> {
+impl<C: Coordinator> Effects<C> {
     /// Appends a record, together with the decision's other records or not at all.
     pub fn append(&mut self, record: C::Record) {
         self.records.push(record);

@@ -25,9 +25,12 @@ mod effects;
 mod error;
 mod key_hash;
 mod loader;
+pub mod memory_logs;
 mod partition_logs;
 mod runtime;
 mod shard;
+#[cfg(test)]
+mod tests;
 
 pub use coordinator::{Coordinator, Input, Now, ReplayError, ReplayPosition, Ticket};
 pub use effects::{Effects, TimerChange};
