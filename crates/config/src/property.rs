@@ -322,3 +322,67 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod documentation {
+    use std::fmt::Write;
+
+    use super::*;
+
+    const HEADINGS: [(Scope, &str); 6] = [
+        (Scope::Broker, "Node"),
+        (Scope::BrokerDynamic, "Node, only while it runs"),
+        (Scope::Authorizer, "Authorizer"),
+        (Scope::Topic, "Topic"),
+        (Scope::Group, "Group"),
+        (Scope::ClientMetrics, "Subscription to clients' metrics"),
+    ];
+
+    fn tables() -> String {
+        let mut text = String::new();
+        for (scope, heading) in HEADINGS {
+            let _ = write!(
+                text,
+                "\n### {heading}\n\n| Property | Type | Default | Values | May change | Meaning | Effect |\n\
+                 | --- | --- | --- | --- | --- | --- | --- |\n"
+            );
+            for property in properties().of(scope).iter().filter(|property| !property.is_internal) {
+                let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+                let default = match property.default {
+                    DefaultValue::Required => "required".to_owned(),
+                    DefaultValue::Null => String::new(),
+                    DefaultValue::Text(text) => code(text),
+                };
+                let effect = match property.served {
+                    Served::Yes => String::new(),
+                    Served::NotYet { why } => why.to_owned(),
+                    Served::Refused { why } => format!("refused: {why}"),
+                };
+                let _ = writeln!(
+                    text,
+                    "| `{}` | {} | {default} | {} | {} | {} | {effect} |",
+                    property.name,
+                    property.config_type.name(),
+                    if property.valid_text == "-" { String::new() } else { code(property.valid_text) },
+                    property.update_mode.name(),
+                    property.sentence,
+                );
+            }
+        }
+        text
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "rewrites the page when asked to")]
+    fn the_page_lists_all_properties() {
+        let page = include_str!("../../../docs/configuration.md");
+        let (written, listed) = page.split_once("properties.tsv. -->\n").unwrap();
+        let tables = tables();
+        if std::env::var_os("DOHLE_UPDATE_DOCS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+            std::fs::write(path, format!("{written}properties.tsv. -->\n{tables}")).unwrap();
+        } else {
+            assert!(listed == tables, "docs/configuration.md is old: run the tests with DOHLE_UPDATE_DOCS=1");
+        }
+    }
+}
