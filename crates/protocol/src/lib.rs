@@ -11,6 +11,7 @@ pub mod header;
 pub mod messages;
 pub mod produce;
 pub mod record_batch;
+mod record_walk;
 pub mod records;
 pub mod validation;
 pub mod wire;

@@ -3,9 +3,13 @@
 //! A batch passes through the broker as the bytes the producer sent. What the broker sets (base offset, leader epoch)
 //! lies outside the CRC and is written as a patched prefix before the untouched rest.
 
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::compression::{Compression, compress, decompress};
+use crate::compression::{Compression, compress, compress_from, decompress, decompressor};
+use crate::record_walk::{RecordOutline, varint, varlong, walk_records};
 
 /// The most that the records of one batch may take when decompressed: four times what a request may hold.
 pub const DECOMPRESSED_BYTES_MAX: usize = 400 * 1024 * 1024;
@@ -34,9 +38,12 @@ pub enum BatchError {
     /// A codec that does not exist.
     #[error("codec {0} is not known")]
     Codec(i16),
-    /// The records inside do not parse.
+    /// The records inside do not decompress or do not parse.
     #[error("{0}")]
     Record(String),
+    /// The batch, rebuilt, exceeds the limit given.
+    #[error("the batch is larger than {0} bytes")]
+    TooLarge(usize),
 }
 
 /// The header of a batch.
@@ -177,6 +184,19 @@ impl BatchHeader {
         i32::try_from(sum % (1_i64 << 31)).expect("a remainder of 2^31 fits")
     }
 
+    fn offset_of(&self, outline: &RecordOutline) -> i64 {
+        self.base_offset.wrapping_add(i64::from(outline.offset_delta))
+    }
+
+    /// The timestamp of a record: its own, or the broker's where that stamped the batch.
+    pub(crate) fn timestamp_of(&self, timestamp_delta: i64) -> i64 {
+        if self.is_log_append_time() {
+            self.max_timestamp
+        } else {
+            self.base_timestamp.wrapping_add(timestamp_delta)
+        }
+    }
+
     /// The first bytes of the batch with what the leader sets; the rest of the batch follows unchanged.
     #[must_use]
     pub fn patched_prefix(&self, base_offset: i64, leader_epoch: i32) -> [u8; Self::PREFIX_BYTES] {
@@ -199,17 +219,72 @@ pub fn crc_is_right(batch: &[u8]) -> bool {
 #[must_use]
 pub fn with_log_append_time(batch: &[u8], now_ms: i64) -> Bytes {
     let mut copy = BytesMut::from(batch);
-    let attributes = i16::from_be_bytes([copy[ATTRIBUTES_POSITION], copy[ATTRIBUTES_POSITION + 1]]);
-    copy[ATTRIBUTES_POSITION..ATTRIBUTES_POSITION + 2]
-        .copy_from_slice(&(attributes | ATTRIBUTE_LOG_APPEND_TIME).to_be_bytes());
-    copy[MAX_TIMESTAMP_POSITION..MAX_TIMESTAMP_POSITION + 8].copy_from_slice(&now_ms.to_be_bytes());
-    renew_crc(&mut copy);
-    copy.freeze()
+    copy[ATTRIBUTES_POSITION + 1] |= ATTRIBUTE_LOG_APPEND_TIME.to_be_bytes()[1];
+    set_max_timestamp(copy, now_ms)
+}
+
+/// A copy of the batch that names another largest timestamp, its CRC renewed.
+#[must_use]
+pub fn with_max_timestamp(batch: &[u8], max_timestamp: i64) -> Bytes {
+    set_max_timestamp(BytesMut::from(batch), max_timestamp)
+}
+
+fn set_max_timestamp(mut batch: BytesMut, max_timestamp: i64) -> Bytes {
+    batch[MAX_TIMESTAMP_POSITION..MAX_TIMESTAMP_POSITION + 8].copy_from_slice(&max_timestamp.to_be_bytes());
+    renew_crc(&mut batch);
+    batch.freeze()
 }
 
 fn renew_crc(batch: &mut [u8]) {
     let crc = crc32c::crc32c(&batch[ATTRIBUTES_POSITION..]);
     batch[CRC_POSITION..ATTRIBUTES_POSITION].copy_from_slice(&crc.to_be_bytes());
+}
+
+/// The bytes of the records of a whole batch, as they are compressed.
+fn payload<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'a [u8], BatchError> {
+    batch.get(BatchHeader::SIZE_BYTES..header.size_bytes()).ok_or(BatchError::Short)
+}
+
+/// Walks the records of a whole batch in order, without building them, until `visit` breaks off.
+///
+/// # Errors
+/// Where the records do not decompress or do not parse, or are more than [`DECOMPRESSED_BYTES_MAX`].
+pub(crate) fn walk(
+    header: &BatchHeader,
+    batch: &[u8],
+    visit: impl FnMut(RecordOutline) -> ControlFlow<()>,
+) -> Result<(), BatchError> {
+    let mut payload = payload(header, batch)?;
+    let walked = match header.compression()? {
+        Compression::None => walk_records(&mut payload, header.record_count, visit),
+        codec => decompressor(codec, payload).and_then(|reader| {
+            walk_records(&mut reader.take(DECOMPRESSED_BYTES_MAX as u64), header.record_count, visit)
+        }),
+    };
+    walked.map_err(|error| BatchError::Record(error.to_string()))
+}
+
+/// Offset and timestamp of the first record of a whole batch whose offset is at least `offset_min` and whose timestamp
+/// is at least `timestamp_min`. Builds no records.
+///
+/// # Errors
+/// Where the batch or its records do not parse.
+pub fn find_by_timestamp(
+    batch: &[u8],
+    offset_min: i64,
+    timestamp_min: i64,
+) -> Result<Option<(i64, i64)>, BatchError> {
+    let header = BatchHeader::decode(batch)?;
+    let mut found = None;
+    walk(&header, batch, |outline| {
+        let (offset, timestamp) = (header.offset_of(&outline), header.timestamp_of(outline.timestamp_delta));
+        if offset >= offset_min && timestamp >= timestamp_min {
+            found = Some((offset, timestamp));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
 }
 
 /// One record of a batch.
@@ -227,85 +302,60 @@ pub struct Record {
     pub headers: Vec<(String, Option<Bytes>)>,
 }
 
-/// The records of a whole batch, decompressed where needed.
+/// The records of a whole batch, decompressed where needed; keys and values are slices of one buffer.
 ///
 /// # Errors
 /// Where the batch or its records do not parse.
 pub fn records(batch: &Bytes) -> Result<Vec<Record>, BatchError> {
     let header = BatchHeader::decode(batch)?;
-    if batch.len() < header.size_bytes() {
-        return Err(BatchError::Short);
-    }
-    let payload = batch.slice(BatchHeader::SIZE_BYTES..header.size_bytes());
     let payload = match header.compression()? {
-        Compression::None => payload,
-        codec => decompress(codec, &payload, DECOMPRESSED_BYTES_MAX)
+        Compression::None => batch.slice_ref(payload(&header, batch)?),
+        codec => decompress(codec, payload(&header, batch)?, DECOMPRESSED_BYTES_MAX)
             .map_err(|error| BatchError::Record(error.to_string()))?
             .into(),
     };
     let mut records = Vec::new();
-    let mut position = 0;
+    let mut rest = &payload[..];
     for _ in 0..header.record_count {
-        records.push(record(&header, &payload, &mut position).ok_or_else(|| malformed("a record is malformed"))?);
+        records.push(record(&header, &payload, &mut rest).ok_or_else(|| malformed("a record is malformed"))?);
     }
-    Ok(records)
+    if rest.is_empty() { Ok(records) } else { Err(malformed("bytes are left over after the records")) }
 }
 
 fn malformed(what: &str) -> BatchError {
     BatchError::Record(what.to_owned())
 }
 
-fn record(header: &BatchHeader, payload: &Bytes, position: &mut usize) -> Option<Record> {
-    let length = usize::try_from(varint(payload, position)?).ok()?;
-    let end = position.checked_add(length).filter(|end| *end <= payload.len())?;
-    *position += 1;
-    let timestamp_delta = varlong(payload, position)?;
-    let offset_delta = varint(payload, position)?;
-    let key = sized(payload, position, end)?;
-    let value = sized(payload, position, end)?;
+/// Takes one record off the front of `rest`, a part of `payload`.
+fn record(header: &BatchHeader, payload: &Bytes, rest: &mut &[u8]) -> Option<Record> {
+    let length = usize::try_from(varint(rest)?).ok()?;
+    let (body, next) = rest.split_at_checked(length)?;
+    *rest = next;
+    let mut body = body.get(1..)?;
+    let timestamp_delta = varlong(&mut body)?;
+    let offset_delta = varint(&mut body)?;
+    let key = sized(payload, &mut body)?;
+    let value = sized(payload, &mut body)?;
     let mut headers = Vec::new();
-    for _ in 0..varint(payload, position)? {
-        let name = sized(payload, position, end)??;
-        headers.push((String::from_utf8_lossy(&name).into_owned(), sized(payload, position, end)?));
+    for _ in 0..u32::try_from(varint(&mut body)?).ok()? {
+        let name = sized(payload, &mut body)??;
+        headers.push((String::from_utf8_lossy(&name).into_owned(), sized(payload, &mut body)?));
     }
-    if *position != end {
-        return None;
-    }
-    let timestamp = if header.is_log_append_time() {
-        header.max_timestamp
-    } else {
-        header.base_timestamp.wrapping_add(timestamp_delta)
-    };
-    Some(Record { offset: header.base_offset + i64::from(offset_delta), timestamp, key, value, headers })
+    body.is_empty().then(|| Record {
+        offset: header.base_offset.wrapping_add(i64::from(offset_delta)),
+        timestamp: header.timestamp_of(timestamp_delta),
+        key,
+        value,
+        headers,
+    })
 }
 
 #[expect(clippy::option_option, reason = "malformed, null, bytes")]
-fn sized(payload: &Bytes, position: &mut usize, end: usize) -> Option<Option<Bytes>> {
-    let length = varint(payload, position)?;
-    if length == -1 {
-        return Some(None);
-    }
-    let stop = position.checked_add(usize::try_from(length).ok()?).filter(|stop| *stop <= end)?;
-    let bytes = payload.slice(*position..stop);
-    *position = stop;
-    Some(Some(bytes))
-}
-
-fn varint(bytes: &[u8], position: &mut usize) -> Option<i32> {
-    i32::try_from(varlong(bytes, position)?).ok()
-}
-
-fn varlong(bytes: &[u8], position: &mut usize) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..70).step_by(7) {
-        let byte = *bytes.get(*position)?;
-        *position += 1;
-        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-        if byte < 0x80 {
-            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
-        }
-    }
-    None
+fn sized(payload: &Bytes, rest: &mut &[u8]) -> Option<Option<Bytes>> {
+    let Ok(length) = usize::try_from(varint(rest)?) else { return Some(None) };
+    let (bytes, next) = rest.split_at_checked(length)?;
+    *rest = next;
+    Some(Some(payload.slice_ref(bytes)))
 }
 
 /// Builds one batch of records, for internal topics and tests.
@@ -384,19 +434,29 @@ impl BatchBuilder {
     ) {
         let base = *self.base_timestamp.get_or_insert(timestamp);
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        let mut body = BytesMut::new();
-        body.put_u8(0);
-        put_varlong(&mut body, timestamp - base);
-        put_varlong(&mut body, i64::from(self.count));
-        put_sized(&mut body, key);
-        put_sized(&mut body, value);
-        put_varlong(&mut body, i64::try_from(headers.len()).expect("headers are few"));
+        let timestamp_delta = timestamp.wrapping_sub(base);
+        let offset_delta = i64::from(self.count);
+        let header_count = i64::try_from(headers.len()).expect("headers are few");
+        let size = 1
+            + varlong_size(timestamp_delta)
+            + varlong_size(offset_delta)
+            + sized_size(key)
+            + sized_size(value)
+            + varlong_size(header_count)
+            + headers.iter().map(|(name, value)| sized_size(Some(name.as_bytes())) + sized_size(*value)).sum::<usize>();
+        let records = &mut self.records;
+        records.reserve(size + 5);
+        put_varlong(records, i64::try_from(size).expect("records are smaller than memory"));
+        records.put_u8(0);
+        put_varlong(records, timestamp_delta);
+        put_varlong(records, offset_delta);
+        put_sized(records, key);
+        put_sized(records, value);
+        put_varlong(records, header_count);
         for (name, value) in headers {
-            put_sized(&mut body, Some(name.as_bytes()));
-            put_sized(&mut body, *value);
+            put_sized(records, Some(name.as_bytes()));
+            put_sized(records, *value);
         }
-        put_varlong(&mut self.records, i64::try_from(body.len()).expect("records are smaller than memory"));
-        self.records.put_slice(&body);
         self.count += 1;
     }
 
@@ -432,17 +492,29 @@ impl BatchBuilder {
     }
 }
 
-/// The batch with its records compressed by another codec; offsets, timestamps, producer and flags stay.
+/// The batch with its records compressed by another codec, streaming; offsets, timestamps, producer and flags stay.
 ///
 /// # Errors
-/// Where the records do not decompress.
-pub fn recompress(batch: &Bytes, codec: Compression, level: Option<i32>) -> Result<Bytes, BatchError> {
+/// Where the records do not decompress, and [`BatchError::TooLarge`] as soon as the new batch exceeds `size_bytes_max`.
+pub fn recompress(
+    batch: &[u8],
+    codec: Compression,
+    level: Option<i32>,
+    size_bytes_max: usize,
+) -> Result<Bytes, BatchError> {
     let mut header = BatchHeader::decode(batch)?;
-    let payload = &batch[BatchHeader::SIZE_BYTES..header.size_bytes()];
-    let failed = |error: std::io::Error| BatchError::Record(error.to_string());
-    let plain = decompress(header.compression()?, payload, DECOMPRESSED_BYTES_MAX).map_err(failed)?;
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::FileTooLarge => BatchError::TooLarge(size_bytes_max),
+        _ => BatchError::Record(error.to_string()),
+    };
+    let mut plain = decompressor(header.compression()?, payload(&header, batch)?)
+        .map_err(failed)?
+        .take(DECOMPRESSED_BYTES_MAX as u64);
+    let payload_max = size_bytes_max
+        .checked_sub(BatchHeader::SIZE_BYTES)
+        .ok_or(BatchError::TooLarge(size_bytes_max))?;
     header.attributes = (header.attributes & !ATTRIBUTE_CODEC) | codec.code();
-    Ok(assemble(&header, &compress(codec, &plain, level).map_err(failed)?))
+    Ok(assemble(&header, &compress_from(codec, &mut plain, level, payload_max).map_err(failed)?))
 }
 
 fn assemble(header: &BatchHeader, payload: &[u8]) -> Bytes {
@@ -475,6 +547,16 @@ fn put_varlong(buffer: &mut BytesMut, value: i64) {
     buffer.put_u8(zigzag.to_le_bytes()[0]);
 }
 
+fn varlong_size(value: i64) -> usize {
+    let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    (64 - (zigzag | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+fn sized_size(bytes: Option<&[u8]>) -> usize {
+    let length = bytes.map_or(0, <[u8]>::len);
+    length + bytes.map_or(1, |_| varlong_size(i64::try_from(length).expect("records are smaller than memory")))
+}
+
 fn put_sized(buffer: &mut BytesMut, bytes: Option<&[u8]>) {
     match bytes {
         Some(bytes) => {
@@ -504,6 +586,41 @@ mod tests {
             assert_eq!(records[0].headers, [("h".to_owned(), Some(Bytes::from("x"))), ("n".to_owned(), None)]);
             assert_eq!((records[1].offset, records[1].timestamp, &records[1].value), (1, 990, &None));
         }
+    }
+
+    #[test]
+    fn records_are_found_by_their_timestamp() {
+        for codec in [Compression::None, Compression::Snappy] {
+            let mut builder = BatchBuilder::new(codec);
+            for timestamp in [500, 300, 900, 700] {
+                builder.record(timestamp, None, None, &[]);
+            }
+            let batch = builder.build();
+            assert_eq!(find_by_timestamp(&batch, 0, 600).unwrap(), Some((2, 900)));
+            assert_eq!(find_by_timestamp(&batch, 0, 100).unwrap(), Some((0, 500)));
+            assert_eq!(find_by_timestamp(&batch, 3, 100).unwrap(), Some((3, 700)));
+            assert_eq!(find_by_timestamp(&batch, 0, 901).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_empty_batch_has_no_records() {
+        let batch = BatchBuilder::default().build();
+        assert_eq!(records(&batch).unwrap(), []);
+        assert_eq!(find_by_timestamp(&batch, 0, 0).unwrap(), None);
+    }
+
+    #[test]
+    fn a_rebuilt_batch_keeps_its_limit() {
+        let mut builder = BatchBuilder::new(Compression::Zstd);
+        builder.record(1, None, Some(&[7; 10_000]), &[]);
+        let batch = builder.build();
+        let plain = recompress(&batch, Compression::None, None, 20_000).unwrap();
+        assert_eq!(records(&plain).unwrap(), records(&batch).unwrap());
+        assert!(crc_is_right(&plain));
+        let exact = plain.len();
+        assert!(recompress(&batch, Compression::None, None, exact).is_ok());
+        assert_eq!(recompress(&batch, Compression::None, None, exact - 1), Err(BatchError::TooLarge(exact - 1)));
     }
 
     #[test]
