@@ -18,6 +18,10 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> io::Result<Vec<String>> {
         other => other?,
     };
     let text = String::from_utf8(bytes).map_err(|_| malformed(path, "it is not text"))?;
+    // The last line whole, so that a torn file is not taken for a shorter number.
+    if !text.ends_with('\n') {
+        return Err(malformed(path, "its last line is cut off"));
+    }
     let mut lines = text.lines();
     if lines.next() != Some(VERSION) {
         return Err(malformed(path, "it does not start with version 0"));

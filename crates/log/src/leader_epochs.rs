@@ -1,6 +1,7 @@
 //! Which leader epoch starts at which offset (KIP-101), kept in `leader-epoch-checkpoint`.
 //!
-//! The file is replaced without a sync: after a crash, the epochs of what is recovered are taken from the batches.
+//! The file is replaced without a sync; the next flush of the log syncs it. So after a crash it covers at least what lies
+//! below the recovery point, and the epochs of what is recovered are taken from the batches.
 
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
@@ -17,22 +18,77 @@ pub(crate) struct LeaderEpochs {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     entries: Vec<(LeaderEpoch, Offset)>,
+    state: FileState,
+}
+
+/// What is true of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileState {
+    /// It does not hold the entries.
+    Stale,
+    /// It holds the entries.
+    Written,
+    /// It holds them, and survives a crash of the machine.
+    Synced,
 }
 
 impl LeaderEpochs {
+    /// Reads the file. A missing one is an empty one.
+    ///
+    /// # Errors
+    /// The disk's error, or `InvalidData` where the file is damaged.
     pub(crate) fn open(disk: Arc<dyn Disk>, directory: &Path) -> io::Result<Self> {
-        let path = directory.join("leader-epoch-checkpoint");
-        let mut entries = Vec::new();
-        for line in checkpoint::read(&*disk, &path)? {
+        let mut epochs = Self::empty(disk, directory);
+        let mut before = (-1, -1);
+        for line in checkpoint::read(&*epochs.disk, &epochs.path)? {
             let entry = line
                 .split_once(' ')
-                .and_then(|(epoch, start)| Some((LeaderEpoch(epoch.parse().ok()?), Offset(start.parse().ok()?))));
-            entries.push(entry.ok_or_else(|| checkpoint::malformed(&path, "an entry is not an epoch and an offset"))?);
+                .and_then(|(epoch, start)| Some((epoch.parse::<i32>().ok()?, start.parse::<i64>().ok()?)))
+                .filter(|(epoch, start)| *epoch > before.0 && *start >= before.1.max(0))
+                .ok_or_else(|| checkpoint::malformed(&epochs.path, "an entry is not a later epoch and offset"))?;
+            before = entry;
+            epochs.entries.push((LeaderEpoch(entry.0), Offset(entry.1)));
         }
-        Ok(Self { disk, path, entries })
+        epochs.state = FileState::Synced;
+        Ok(epochs)
     }
 
-    fn write(&self) -> io::Result<()> {
+    /// No epochs, whatever the file says.
+    pub(crate) fn empty(disk: Arc<dyn Disk>, directory: &Path) -> Self {
+        let path = directory.join("leader-epoch-checkpoint");
+        Self { disk, path, entries: Vec::new(), state: FileState::Stale }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Forgets all epochs.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        self.entries.clear();
+        self.write()
+    }
+
+    /// The file, where it must be synced before what it covers counts as durable. It is written first where an earlier
+    /// attempt failed.
+    pub(crate) fn file_to_sync(&mut self) -> io::Result<Option<PathBuf>> {
+        if self.state == FileState::Stale {
+            self.write()?;
+        }
+        let unsynced = self.state == FileState::Written;
+        // Only flushes ask, one at a time; a flush that fails is the end of the log directory.
+        self.state = FileState::Synced;
+        Ok(unsynced.then(|| self.path.clone()))
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.state = FileState::Stale;
+        self.replace_file()?;
+        self.state = FileState::Written;
+        Ok(())
+    }
+
+    fn replace_file(&self) -> io::Result<()> {
         let lines: Vec<String> = self.entries.iter().map(|(epoch, start)| format!("{epoch} {start}")).collect();
         let temporary = self.path.with_extension("tmp");
         let file = self.disk.open(&temporary, OpenMode::CreateOrOpen)?;

@@ -1,7 +1,7 @@
 //! What a partition remembers of idempotent producers (KIP-98): the last five batches of each, so that a batch sent again
 //! is recognised and a gap is refused. Pure, with the snapshot file's codec.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use dohle_model::{Offset, ProducerEpoch, ProducerId};
@@ -72,18 +72,49 @@ impl BatchMemory {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is remembered of one producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProducerEntry {
     epoch: ProducerEpoch,
-    /// Oldest first.
-    batches: VecDeque<BatchMemory>,
+    /// Oldest first, those there are first. In place, as every append of an idempotent producer touches it.
+    batches: [Option<BatchMemory>; BATCHES_REMEMBERED],
     last_timestamp: i64,
 }
 
 impl ProducerEntry {
-    fn last_sequence(&self) -> i32 {
-        self.batches.back().map_or(-1, |batch| batch.last_sequence)
+    fn new(epoch: ProducerEpoch, last_timestamp: i64) -> Self {
+        Self { epoch, batches: [None; BATCHES_REMEMBERED], last_timestamp }
     }
+
+    fn last(&self) -> Option<BatchMemory> {
+        self.batches.iter().rev().find_map(|batch| *batch)
+    }
+
+    fn last_sequence(&self) -> i32 {
+        self.last().map_or(-1, |batch| batch.last_sequence)
+    }
+
+    fn push(&mut self, batch: BatchMemory) {
+        if let Some(free) = self.batches.iter_mut().find(|batch| batch.is_none()) {
+            *free = Some(batch);
+        } else {
+            self.batches.rotate_left(1);
+            self.batches[BATCHES_REMEMBERED - 1] = Some(batch);
+        }
+    }
+}
+
+/// What a partition knows of a producer, for those who ask (`DescribeProducers`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProducerState {
+    /// The producer.
+    pub producer_id: ProducerId,
+    /// The epoch in force.
+    pub producer_epoch: ProducerEpoch,
+    /// The sequence of its last record, -1 for none in this epoch.
+    pub last_sequence: i32,
+    /// The timestamp of its last batch, in milliseconds, -1 for none.
+    pub last_timestamp: i64,
 }
 
 /// What is to be done with a producer's batch.
@@ -111,7 +142,7 @@ impl ProducerStates {
         let (first, last) = (header.base_sequence, header.last_sequence());
         if sent == entry.epoch {
             let same = |batch: &&BatchMemory| batch.first_sequence() == first && batch.last_sequence == last;
-            if let Some(batch) = entry.batches.iter().find(same) {
+            if let Some(batch) = entry.batches.iter().flatten().find(same) {
                 return Ok(SequenceCheck::Duplicate(*batch));
             }
         }
@@ -134,26 +165,19 @@ impl ProducerStates {
     /// Remembers an appended batch, live or while replaying. Gives back what was remembered of its producer before.
     pub(crate) fn update(&mut self, header: &BatchHeader, base_offset: Offset) -> Option<ProducerEntry> {
         let epoch = ProducerEpoch(header.producer_epoch);
-        let before = self.producers.get(&ProducerId(header.producer_id)).cloned();
-        let entry = self.producers.entry(ProducerId(header.producer_id)).or_insert_with(|| ProducerEntry {
-            epoch,
-            batches: VecDeque::new(),
-            last_timestamp: -1,
-        });
-        if entry.epoch != epoch {
-            entry.epoch = epoch;
-            entry.batches.clear();
-        }
-        entry.batches.push_back(BatchMemory {
+        let producer_id = ProducerId(header.producer_id);
+        let before = self.producers.get(&producer_id).copied();
+        let mut entry = before
+            .filter(|entry| entry.epoch == epoch)
+            .unwrap_or_else(|| ProducerEntry::new(epoch, header.max_timestamp));
+        entry.push(BatchMemory {
             last_sequence: header.last_sequence(),
             last_offset: base_offset.plus(i64::from(header.last_offset_delta)),
             offset_delta: header.last_offset_delta,
             timestamp: header.max_timestamp,
         });
-        if entry.batches.len() > BATCHES_REMEMBERED {
-            entry.batches.pop_front();
-        }
         entry.last_timestamp = header.max_timestamp;
+        self.producers.insert(producer_id, entry);
         before
     }
 
@@ -170,6 +194,17 @@ impl ProducerStates {
         self.producers.retain(|_, entry| now_ms.saturating_sub(entry.last_timestamp) < expiration_ms);
     }
 
+    /// All producers, by id.
+    pub(crate) fn list(&self) -> Vec<ProducerState> {
+        let state = |(producer_id, entry): (&ProducerId, &ProducerEntry)| ProducerState {
+            producer_id: *producer_id,
+            producer_epoch: entry.epoch,
+            last_sequence: entry.last_sequence(),
+            last_timestamp: entry.last_timestamp,
+        };
+        self.producers.iter().map(state).collect()
+    }
+
     /// The snapshot file. Of each producer only the last batch is kept: that is Kafka's format.
     pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
@@ -177,7 +212,7 @@ impl ProducerStates {
         bytes.put_u32(0);
         bytes.put_i32(i32::try_from(self.producers.len()).expect("producers fit in memory"));
         for (producer_id, entry) in &self.producers {
-            let last = entry.batches.back();
+            let last = entry.last();
             bytes.put_i64(producer_id.0);
             bytes.put_i16(entry.epoch.0);
             bytes.put_i32(last.map_or(-1, |batch| batch.last_sequence));
@@ -215,9 +250,11 @@ impl ProducerStates {
             let timestamp = bytes.get_i64();
             let _coordinator_epoch = bytes.get_i32();
             let _transaction_first_offset = bytes.get_i64();
-            let batch = BatchMemory { last_sequence, last_offset, offset_delta, timestamp };
-            let batches = (last_offset.0 >= 0).then_some(batch).into_iter().collect();
-            states.producers.insert(producer_id, ProducerEntry { epoch, batches, last_timestamp: timestamp });
+            let mut entry = ProducerEntry::new(epoch, timestamp);
+            if last_offset.0 >= 0 {
+                entry.push(BatchMemory { last_sequence, last_offset, offset_delta, timestamp });
+            }
+            states.producers.insert(producer_id, entry);
         }
         Some(states)
     }

@@ -1,23 +1,28 @@
 //! One segment: a `.log` file of batches, and its indexes. Batches are only ever added at the end.
+//!
+//! The owner of the log alone appends, seals and cuts; readers look up positions at the same time. What readers may see is
+//! bounded by `size_bytes`, which is raised last.
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dohle_model::Offset;
 use dohle_protocol::record_batch::{BatchHeader, crc_is_right};
-use dohle_seams::{Disk, DiskFile, OpenMode};
+use dohle_seams::{DiskFile, OpenMode};
 use parking_lot::RwLock;
 
+use crate::batch_walk::{BatchWalk, LOOKUP_BYTES, SWEEP_BYTES};
+use crate::folder::Folder;
 use crate::segment_index::SegmentIndex;
 
 /// How many of the newest batches' positions are remembered, so that readers at the end need not look them up.
 const TAIL_BATCHES: usize = 128;
-/// How much is read at a time while looking for a batch.
-const SCAN_BYTES: usize = 8 * 1024;
+/// Offsets in a segment are kept relative to its base, and positions in its file, in 31 bits.
+const RELATIVE_MAX: i64 = i32::MAX as i64;
 
 /// Where a batch lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,84 +34,106 @@ pub(crate) struct BatchPosition {
     pub(crate) max_timestamp: i64,
 }
 
+impl BatchPosition {
+    fn new(header: &BatchHeader, position: u64) -> Self {
+        Self {
+            base_offset: Offset(header.base_offset),
+            last_offset: Offset(header.last_offset()),
+            position,
+            size_bytes: header.size_bytes(),
+            max_timestamp: header.max_timestamp,
+        }
+    }
+}
+
+/// The `.log` file: always open in the active segment, otherwise only while somebody reads it, so that open files do not
+/// grow with the log.
+#[derive(Debug)]
+enum Handle {
+    Open(Arc<dyn DiskFile>),
+    OnDemand(Option<Weak<dyn DiskFile>>),
+}
+
 /// What only the log's owner changes, under a short lock.
 #[derive(Debug)]
 struct Inner {
+    handle: Handle,
     index: SegmentIndex,
+    /// The newest batches, without gaps.
     tail: VecDeque<BatchPosition>,
     bytes_since_index_entry: usize,
     /// The largest timestamp, and the last offset of its batch.
     max_timestamp: (i64, Offset),
+    /// The largest timestamp of the first batch.
     first_timestamp: Option<i64>,
 }
 
 /// One segment of a log.
 #[derive(Debug)]
 pub(crate) struct Segment {
+    folder: Arc<Folder>,
     base_offset: Offset,
-    directory: PathBuf,
-    pub(crate) file: Arc<dyn DiskFile>,
     /// Bytes that readers may see.
     size_bytes: AtomicU64,
-    /// One past the last offset.
+    /// One past the last offset. In a sealed segment that was not read since the start, the base of the next one.
     next_offset: AtomicI64,
-    /// When the first batch came, where it carries no timestamp; the roll rule then uses the wall clock.
+    /// When it was made or opened; its age counts from here where batches carry no timestamps.
     created_ms: i64,
+    /// Whether it is sealed and wholly durable, indexes included.
+    durable: AtomicBool,
     inner: RwLock<Inner>,
 }
 
-/// The path of one of a segment's files.
-pub(crate) fn segment_path(directory: &Path, base_offset: Offset, suffix: &str) -> PathBuf {
-    directory.join(format!("{:020}.{suffix}", base_offset.0))
+/// When to go on in a new segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RollLimits {
+    pub(crate) segment_bytes: u64,
+    /// Jitter taken off already.
+    pub(crate) segment_ms: i64,
+    pub(crate) index_bytes: usize,
 }
 
-/// The base offset in the name of a file with this suffix.
-pub(crate) fn base_offset_of(name: &str, suffix: &str) -> Option<Offset> {
-    let digits = name.strip_suffix(suffix)?.strip_suffix('.')?;
-    (digits.len() == 20).then(|| digits.parse().ok().map(Offset))?
+/// What a segment gets next, for the roll rules.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NextBatch {
+    pub(crate) size_bytes: usize,
+    pub(crate) max_timestamp: i64,
+    pub(crate) last_offset: Offset,
 }
 
-/// What a scan of a segment found.
+/// What is gathered for a segment and not written yet, for the roll rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gathered {
+    pub(crate) size_bytes: usize,
+    pub(crate) batch_count: usize,
+    /// The largest timestamp of the first batch.
+    pub(crate) first_timestamp: Option<i64>,
+}
+
+/// What recovery found in a segment.
+#[derive(Debug)]
 pub(crate) struct Recovered {
-    /// Every whole batch, in order.
-    pub(crate) headers: Vec<(BatchHeader, u64)>,
-    /// Bytes of the valid part.
-    pub(crate) valid_bytes: u64,
+    /// (leader epoch, base offset) of each batch with which an epoch starts.
+    pub(crate) epochs: Vec<(i32, i64)>,
+    /// Bytes behind the last good batch, which were cut.
+    pub(crate) cut_bytes: u64,
+}
+
+fn invalid_batch(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 impl Segment {
-    /// Makes a new, empty segment.
-    pub(crate) fn create(
-        disk: &dyn Disk,
-        directory: &Path,
-        base_offset: Offset,
-        index_size_bytes: usize,
-        preallocate_bytes: Option<u64>,
-        now_ms: i64,
-    ) -> io::Result<Self> {
-        let file = disk.open(&segment_path(directory, base_offset, "log"), OpenMode::CreateOrOpen)?;
-        file.set_size(0)?;
-        if let Some(bytes) = preallocate_bytes {
-            file.reserve(bytes)?;
-        }
-        let index = SegmentIndex::empty(
-            disk,
-            &segment_path(directory, base_offset, "index"),
-            &segment_path(directory, base_offset, "timeindex"),
-            index_size_bytes,
-        )?;
-        Ok(Self::new(directory, base_offset, file, index, now_ms))
-    }
-
-    fn new(directory: &Path, base_offset: Offset, file: Arc<dyn DiskFile>, index: SegmentIndex, now_ms: i64) -> Self {
+    fn new(folder: &Arc<Folder>, base_offset: Offset, handle: Handle, index: SegmentIndex, now_ms: i64) -> Self {
         Self {
+            folder: Arc::clone(folder),
             base_offset,
-            directory: directory.to_owned(),
-            file,
             size_bytes: AtomicU64::new(0),
             next_offset: AtomicI64::new(base_offset.0),
             created_ms: now_ms,
+            durable: AtomicBool::new(false),
             inner: RwLock::new(Inner {
+                handle,
                 index,
                 tail: VecDeque::new(),
                 bytes_since_index_entry: 0,
@@ -116,106 +143,123 @@ impl Segment {
         }
     }
 
-    /// Opens a segment whose files can be trusted: the indexes are read, and the batches behind their last entry.
-    /// Gives `None` where something does not fit and the segment must be recovered instead.
-    pub(crate) fn open(
-        disk: &dyn Disk,
-        directory: &Path,
+    /// Makes a new, empty segment.
+    pub(crate) fn create(
+        folder: &Arc<Folder>,
         base_offset: Offset,
+        index_size_bytes: usize,
+        reserve_bytes: Option<u64>,
+        now_ms: i64,
+    ) -> io::Result<Self> {
+        let file = folder.disk.open(&folder.file(base_offset, "log"), OpenMode::CreateOrOpen)?;
+        file.set_size(0)?;
+        if let Some(bytes) = reserve_bytes {
+            file.reserve(bytes)?;
+        }
+        let index = SegmentIndex::create(folder, base_offset, index_size_bytes)?;
+        Ok(Self::new(folder, base_offset, Handle::Open(file), index, now_ms))
+    }
+
+    /// Opens a sealed segment whose files can be trusted, reading next to nothing. Gives `None` where they do not fit each
+    /// other and the segment must be recovered instead. `next_base` is where the next segment starts.
+    pub(crate) fn open_sealed(
+        folder: &Arc<Folder>,
+        base_offset: Offset,
+        next_base: Offset,
         now_ms: i64,
     ) -> io::Result<Option<Self>> {
-        let file = disk.open(&segment_path(directory, base_offset, "log"), OpenMode::ReadWrite)?;
-        let log_size = file.size_bytes()?;
-        let Some(index) = SegmentIndex::load(
-            disk,
-            &segment_path(directory, base_offset, "index"),
-            &segment_path(directory, base_offset, "timeindex"),
-            log_size,
-        )?
-        else {
-            return Ok(None);
-        };
-        let start = index.last_entry();
+        let size = folder.disk.facts(&folder.file(base_offset, "log"))?.map_or(0, |facts| facts.size_bytes);
+        let Some(index) = SegmentIndex::open_sealed(folder, base_offset, size)? else { return Ok(None) };
         let last_time = index.last_time();
-        let segment = Self::new(directory, base_offset, file, index, now_ms);
+        let segment = Self::new(folder, base_offset, Handle::OnDemand(None), index, now_ms);
         if let Some((timestamp, offset)) = last_time {
-            segment.inner.write().max_timestamp = (timestamp, segment.base_offset.plus(i64::from(offset)));
+            segment.inner.write().max_timestamp = (timestamp, base_offset.plus(i64::from(offset)));
         }
-        let mut position = start.map_or(0, |(_, position)| u64::from(position));
-        if position > 0 {
-            // The first batch tells from when on the segment's age counts.
-            let mut head = [0; BatchHeader::SIZE_BYTES];
-            segment.file.read_at(&mut head, 0)?;
-            if let Ok(header) = BatchHeader::decode(&head) {
-                segment.inner.write().first_timestamp = Some(header.max_timestamp);
-            }
-        }
-        while position < log_size {
-            let Some(header) = segment.header_at(position, log_size)? else { return Ok(None) };
-            let indexed = start.is_some_and(|(_, at)| u64::from(at) == position);
-            segment.note(&header, position, !indexed);
-            position += header.size_bytes() as u64;
-        }
-        segment.publish(log_size);
+        segment.next_offset.store(next_base.0, Ordering::Release);
+        segment.publish(size);
         Ok(Some(segment))
     }
 
-    /// Reads every batch, checks its CRC, makes the indexes anew and cuts the file behind the last good batch.
+    /// Makes a sealed segment the one that takes batches again: its indexes are read, and the batches behind their last
+    /// entries. Gives `None` where something does not fit and the segment must be recovered instead.
+    pub(crate) fn unseal(&self, index_size_bytes: usize) -> io::Result<Option<()>> {
+        let file = self.folder.disk.open(&self.folder.file(self.base_offset, "log"), OpenMode::ReadWrite)?;
+        let size = self.size_bytes();
+        let mut inner = self.inner.write();
+        inner.handle = Handle::Open(Arc::clone(&file));
+        if inner.index.unseal(index_size_bytes)?.is_none() {
+            return Ok(None);
+        }
+        inner.first_timestamp =
+            BatchWalk::new(Arc::clone(&file), 0, size, LOOKUP_BYTES).header()?.map(|header| header.max_timestamp);
+        inner.tail.clear();
+        inner.bytes_since_index_entry = 0;
+        let indexed = inner.index.last_offset();
+        let mut walk = BatchWalk::new(file, indexed.map_or(0, |(_, position)| position.into()), size, SWEEP_BYTES);
+        let mut next_offset = self.base_offset.0;
+        while let Some(header) = walk.header()? {
+            let batch = BatchPosition::new(&header, walk.position());
+            if self.relative(batch.last_offset).is_none() || batch.base_offset.0 < next_offset {
+                return Ok(None);
+            }
+            next_offset = batch.last_offset.0 + 1;
+            inner.note(batch);
+            walk.advance(&header);
+        }
+        if walk.position() < size {
+            return Ok(None);
+        }
+        self.next_offset.store(next_offset, Ordering::Release);
+        self.durable.store(false, Ordering::Release);
+        Ok(Some(()))
+    }
+
+    /// Reads every batch, makes the indexes anew and cuts the file behind the last good one. What lies below
+    /// `trusted_below` was made durable earlier: there, headers are enough; from there on, CRCs are checked. The segment is
+    /// left unsealed.
     pub(crate) fn recover(
-        disk: &dyn Disk,
-        directory: &Path,
+        folder: &Arc<Folder>,
         base_offset: Offset,
+        trusted_below: Offset,
         index_size_bytes: usize,
         index_interval_bytes: usize,
         now_ms: i64,
     ) -> io::Result<(Self, Recovered)> {
-        let file = disk.open(&segment_path(directory, base_offset, "log"), OpenMode::ReadWrite)?;
-        let log_size = file.size_bytes()?;
-        let index = SegmentIndex::empty(
-            disk,
-            &segment_path(directory, base_offset, "index"),
-            &segment_path(directory, base_offset, "timeindex"),
-            index_size_bytes,
-        )?;
-        let segment = Self::new(directory, base_offset, file, index, now_ms);
-        let mut headers = Vec::new();
-        let mut position = 0;
-        let mut buffer = Vec::new();
-        let mut next = base_offset.0;
-        while let Some(header) = segment.header_at(position, log_size)? {
-            let size = header.size_bytes();
-            if position + size as u64 > log_size || header.base_offset < next || header.last_offset_delta < 0 {
+        let file = folder.disk.open(&folder.file(base_offset, "log"), OpenMode::ReadWrite)?;
+        let size = file.size_bytes()?;
+        let index = SegmentIndex::create(folder, base_offset, index_size_bytes)?;
+        let segment = Self::new(folder, base_offset, Handle::Open(Arc::clone(&file)), index, now_ms);
+        let mut recovered = Recovered { epochs: Vec::new(), cut_bytes: 0 };
+        let mut walk = BatchWalk::new(Arc::clone(&file), 0, size, SWEEP_BYTES);
+        let mut next_offset = base_offset.0;
+        while let Some(header) = walk.header()? {
+            let batch = BatchPosition::new(&header, walk.position());
+            let fits = header.base_offset >= next_offset
+                && segment.relative(batch.last_offset).is_some()
+                && i64::try_from(batch.position).is_ok_and(|position| position <= RELATIVE_MAX);
+            if !fits {
                 break;
             }
-            buffer.resize(size, 0);
-            if segment.file.read_at(&mut buffer, position)? < size || !crc_is_right(&buffer) {
+            if batch.last_offset >= trusted_below && !walk.batch(&header)?.is_some_and(crc_is_right) {
                 break;
             }
-            segment.index_before_append(&header, header.base_offset, position, index_interval_bytes);
-            segment.note(&header, position, true);
-            next = header.last_offset() + 1;
-            headers.push((header, position));
-            position += size as u64;
+            segment.append(&[batch], index_interval_bytes);
+            next_offset = batch.last_offset.0 + 1;
+            let epoch = header.partition_leader_epoch;
+            if recovered.epochs.last().is_none_or(|(latest, _)| *latest < epoch) {
+                recovered.epochs.push((epoch, header.base_offset));
+            }
+            walk.advance(&header);
         }
-        if position < log_size {
-            segment.file.set_size(position)?;
+        if walk.position() < size {
+            recovered.cut_bytes = size - walk.position();
+            file.set_size(walk.position())?;
+            // Or else what was cut might come back behind what is written next.
+            file.sync()?;
         }
         segment.inner.write().index.write(true)?;
-        segment.publish(position);
-        Ok((segment, Recovered { headers, valid_bytes: position }))
-    }
-
-    /// The header of the batch at `position`; `None` at the end or where there is none.
-    fn header_at(&self, position: u64, end: u64) -> io::Result<Option<BatchHeader>> {
-        if position + BatchHeader::SIZE_BYTES as u64 > end {
-            return Ok(None);
-        }
-        let mut bytes = [0; BatchHeader::SIZE_BYTES];
-        if self.file.read_at(&mut bytes, position)? < bytes.len() {
-            return Ok(None);
-        }
-        let header = BatchHeader::decode(&bytes).ok();
-        Ok(header.filter(|header| position + header.size_bytes() as u64 <= end))
+        segment.publish(walk.position());
+        Ok((segment, recovered))
     }
 
     /// The offset of the first record, or of the next one while there is none.
@@ -238,71 +282,95 @@ impl Segment {
         self.inner.read().max_timestamp
     }
 
+    /// Whether the segment is sealed and wholly durable, indexes included.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// A sealed segment and its indexes are on disk for certain.
+    pub(crate) fn set_durable(&self) {
+        self.durable.store(true, Ordering::Release);
+    }
+
+    /// The path of one of the segment's files.
     pub(crate) fn path(&self, suffix: &str) -> PathBuf {
-        segment_path(&self.directory, self.base_offset, suffix)
+        self.folder.file(self.base_offset, suffix)
     }
 
-    fn relative(&self, offset: Offset) -> u32 {
-        u32::try_from(offset.0 - self.base_offset.0).expect("a segment is rolled before its offsets exceed 31 bits")
+    /// The `.log` file.
+    pub(crate) fn file(&self) -> io::Result<Arc<dyn DiskFile>> {
+        match &self.inner.read().handle {
+            Handle::Open(file) => return Ok(Arc::clone(file)),
+            Handle::OnDemand(file) => {
+                if let Some(file) = file.as_ref().and_then(Weak::upgrade) {
+                    return Ok(file);
+                }
+            }
+        }
+        let opened = self.folder.disk.open(&self.path("log"), OpenMode::Read)?;
+        if let Handle::OnDemand(file) = &mut self.inner.write().handle {
+            *file = Some(Arc::downgrade(&opened));
+        }
+        Ok(opened)
     }
 
-    /// Whether the batch must go into a new segment.
+    fn relative(&self, offset: Offset) -> Option<u32> {
+        let relative = offset.0.checked_sub(self.base_offset.0)?;
+        (0..=RELATIVE_MAX).contains(&relative).then(|| u32::try_from(relative).expect("31 bits fit"))
+    }
+
+    /// `None` where all rules allow `next` behind what is gathered; otherwise why it must go into a new segment.
     pub(crate) fn must_roll_before(
         &self,
-        size_bytes: usize,
-        max_timestamp: i64,
-        last_offset: Offset,
+        gathered: Gathered,
+        next: NextBatch,
         limits: &RollLimits,
         now_ms: i64,
-    ) -> bool {
-        let size = self.size_bytes();
+    ) -> Option<RollReason> {
+        let size = self.size_bytes() + gathered.size_bytes as u64;
         let inner = self.inner.read();
-        let age = match inner.first_timestamp {
-            Some(first) if first >= 0 && max_timestamp >= 0 => max_timestamp - first,
-            _ => now_ms - self.created_ms,
+        let age = match inner.first_timestamp.or(gathered.first_timestamp) {
+            Some(first) if first >= 0 && next.max_timestamp >= 0 => next.max_timestamp.saturating_sub(first),
+            _ => now_ms.saturating_sub(self.created_ms),
         };
-        size + size_bytes as u64 > limits.segment_bytes
-            || (size > 0 && age > limits.segment_ms)
-            || inner.index.is_full(limits.index_bytes)
-            || last_offset.0 - self.base_offset.0 > i64::from(i32::MAX)
-    }
-
-    /// Adds index entries that are due before a batch at `position`: Kafka's rule is one after more than
-    /// `index.interval.bytes` since the last.
-    pub(crate) fn index_before_append(&self, header: &BatchHeader, base_offset: i64, position: u64, interval: usize) {
-        let mut inner = self.inner.write();
-        if inner.bytes_since_index_entry > interval {
-            let last = self.relative(Offset(base_offset + i64::from(header.last_offset_delta)));
-            inner.index.add_offset(last, u32::try_from(position).expect("segments are smaller than 4 GiB"));
-            let (timestamp, offset) = inner.max_timestamp;
-            let relative = self.relative(offset.max(self.base_offset));
-            inner.index.maybe_add_time(timestamp, relative);
-            inner.bytes_since_index_entry = 0;
+        if size > 0 && size + next.size_bytes as u64 > limits.segment_bytes {
+            Some(RollReason::Size)
+        } else if size > 0 && age > limits.segment_ms {
+            Some(RollReason::Age)
+        } else if self.relative(next.last_offset).is_none() {
+            Some(RollReason::Offsets)
+        } else if inner.index.is_full(limits.index_bytes, 0) {
+            Some(RollReason::IndexFull)
+        } else if inner.index.is_full(limits.index_bytes, gathered.batch_count) {
+            Some(RollReason::IndexMayBeFull)
+        } else {
+            None
         }
     }
 
-    /// Remembers a batch that is in the file. `header.base_offset` is the batch's real one.
-    pub(crate) fn note(&self, header: &BatchHeader, position: u64, count_for_index: bool) {
+    /// Takes note of batches that are in the file, with their real offsets, and adds the index entries that are due: Kafka's
+    /// rule is one before a batch that comes after more than `index.interval.bytes` since the last. Readers do not see
+    /// the batches before [`Self::publish`].
+    pub(crate) fn append(&self, batches: &[BatchPosition], index_interval_bytes: usize) {
         let mut inner = self.inner.write();
-        let batch = BatchPosition {
-            base_offset: Offset(header.base_offset),
-            last_offset: Offset(header.last_offset()),
-            position,
-            size_bytes: header.size_bytes(),
-            max_timestamp: header.max_timestamp,
-        };
-        if inner.tail.len() == TAIL_BATCHES {
-            inner.tail.pop_front();
+        for batch in batches {
+            // The time entry covers the very batch that the offset entry points at.
+            inner.note_timestamp(batch);
+            if inner.bytes_since_index_entry > index_interval_bytes
+                && let Some(last) = self.relative(batch.last_offset)
+            {
+                inner.index.add_offset(last, u32::try_from(batch.position).expect("a segment is smaller than 2 GiB"));
+                let (timestamp, offset) = inner.max_timestamp;
+                if let Some(relative) = self.relative(offset) {
+                    inner.index.maybe_add_time(timestamp, relative);
+                }
+                inner.bytes_since_index_entry = 0;
+            }
+            inner.note(*batch);
         }
-        inner.tail.push_back(batch);
-        inner.first_timestamp.get_or_insert(header.max_timestamp);
-        if header.max_timestamp > inner.max_timestamp.0 {
-            inner.max_timestamp = (header.max_timestamp, batch.last_offset);
+        if let Some(last) = batches.last() {
+            self.next_offset.store(last.last_offset.0 + 1, Ordering::Release);
         }
-        if count_for_index {
-            inner.bytes_since_index_entry += batch.size_bytes;
-        }
-        self.next_offset.store(batch.last_offset.0 + 1, Ordering::Release);
     }
 
     /// Shows readers the file up to `size_bytes`.
@@ -311,29 +379,28 @@ impl Segment {
     }
 
     /// Writes index entries to their files where enough wait.
-    pub(crate) fn write_index(&self, all: bool) -> io::Result<()> {
-        self.inner.write().index.write(all)
+    pub(crate) fn write_index(&self) -> io::Result<()> {
+        self.inner.write().index.write(false)
     }
 
-    /// The segment takes no more batches, or the log is closed: complete and trim the indexes.
+    /// The segment takes no more batches: its indexes are completed, reserved room is given back, files are closed.
     pub(crate) fn seal(&self) -> io::Result<()> {
+        let file = self.file()?;
         let mut inner = self.inner.write();
+        if let Handle::Open(_) = inner.handle {
+            file.set_size(self.size_bytes())?;
+        }
         let (timestamp, offset) = inner.max_timestamp;
-        let relative = self.relative(offset.max(self.base_offset));
-        inner.index.maybe_add_time(timestamp, relative);
-        inner.index.trim()
+        if let Some(relative) = self.relative(offset) {
+            inner.index.maybe_add_time(timestamp, relative);
+        }
+        inner.index.seal()?;
+        inner.tail = VecDeque::new();
+        inner.handle = Handle::OnDemand(Some(Arc::downgrade(&file)));
+        Ok(())
     }
 
-    /// The segment takes batches again after it was opened.
-    pub(crate) fn unseal(&self, index_size_bytes: usize) -> io::Result<()> {
-        self.inner.write().index.preallocate(index_size_bytes)
-    }
-
-    pub(crate) fn index_files(&self) -> [Arc<dyn DiskFile>; 2] {
-        self.inner.read().index.files()
-    }
-
-    /// The first batch whose last offset is not below `offset`, among those that readers may see.
+    /// The first batch whose last offset is not below `offset`.
     pub(crate) fn find(&self, offset: Offset) -> io::Result<Option<BatchPosition>> {
         if offset >= self.next_offset() {
             return Ok(None);
@@ -344,93 +411,116 @@ impl Segment {
                 let at = inner.tail.partition_point(|batch| batch.last_offset < offset);
                 return Ok(inner.tail.get(at).copied());
             }
-            let relative = if offset < self.base_offset { 0 } else { self.relative(offset) };
-            inner.index.position_before(relative)
+            let relative = offset.0.saturating_sub(self.base_offset.0).clamp(0, RELATIVE_MAX);
+            inner.index.position_before(u32::try_from(relative).expect("31 bits fit"))?
         };
         self.scan(u64::from(start), |batch| batch.last_offset >= offset)
     }
 
-    /// The first batch that holds a timestamp of at least `timestamp`.
-    pub(crate) fn find_timestamp(&self, timestamp: i64) -> io::Result<Option<BatchPosition>> {
-        let start = self.inner.read().index.position_before_time(timestamp);
-        self.scan(u64::from(start), |batch| batch.max_timestamp >= timestamp)
+    /// The first batch that holds a timestamp of at least `timestamp` and does not end below `offset`.
+    pub(crate) fn find_timestamp(&self, timestamp: i64, offset: Offset) -> io::Result<Option<BatchPosition>> {
+        let start = self.inner.read().index.position_before_time(timestamp)?;
+        self.scan(u64::from(start), |batch| batch.max_timestamp >= timestamp && batch.last_offset >= offset)
     }
 
     /// The first batch from `position` on that is wanted.
-    fn scan(&self, mut position: u64, wanted: impl Fn(&BatchPosition) -> bool) -> io::Result<Option<BatchPosition>> {
+    fn scan(&self, position: u64, wanted: impl Fn(&BatchPosition) -> bool) -> io::Result<Option<BatchPosition>> {
         let end = self.size_bytes();
-        let mut buffer = vec![0; SCAN_BYTES];
-        let mut buffered = 0..0;
-        while position + BatchHeader::SIZE_BYTES as u64 <= end {
-            if !(buffered.start <= position && position + BatchHeader::SIZE_BYTES as u64 <= buffered.end) {
-                let read = self.file.read_at(&mut buffer, position)?;
-                buffered = position..position + read as u64;
-            }
-            let at = usize::try_from(position - buffered.start).expect("within the buffer");
-            let header = BatchHeader::decode(&buffer[at..])
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            let batch = BatchPosition {
-                base_offset: Offset(header.base_offset),
-                last_offset: Offset(header.last_offset()),
-                position,
-                size_bytes: header.size_bytes(),
-                max_timestamp: header.max_timestamp,
-            };
+        let mut walk = BatchWalk::new(self.file()?, position, end, LOOKUP_BYTES);
+        while let Some(header) = walk.header()? {
+            let batch = BatchPosition::new(&header, walk.position());
             if wanted(&batch) {
                 return Ok(Some(batch));
             }
-            position += batch.size_bytes as u64;
+            walk.advance(&header);
         }
-        Ok(None)
+        if walk.position() < end { Err(invalid_batch("there is no batch where one should be")) } else { Ok(None) }
     }
 
     /// The bytes of a batch.
     pub(crate) fn read_batch(&self, batch: &BatchPosition) -> io::Result<Bytes> {
         let mut bytes = vec![0; batch.size_bytes];
-        let read = self.file.read_at(&mut bytes, batch.position)?;
+        let read = self.file()?.read_at(&mut bytes, batch.position)?;
         bytes.truncate(read);
         Ok(bytes.into())
     }
 
-    /// Every batch header from `offset` on, with the batch's position.
-    pub(crate) fn headers_from(&self, offset: Offset) -> io::Result<Vec<BatchHeader>> {
-        let mut headers = Vec::new();
+    /// Calls `see` with the header of every batch from the one that holds `offset` on.
+    pub(crate) fn for_each_header(&self, offset: Offset, mut see: impl FnMut(&BatchHeader)) -> io::Result<()> {
+        let Some(first) = self.find(offset)? else { return Ok(()) };
         let end = self.size_bytes();
-        let mut position = match self.find(offset)? {
-            Some(batch) => batch.position,
-            None => return Ok(headers),
-        };
-        while let Some(header) = self.header_at(position, end)? {
-            position += header.size_bytes() as u64;
-            headers.push(header);
+        let mut walk = BatchWalk::new(self.file()?, first.position, end, SWEEP_BYTES);
+        while let Some(header) = walk.header()? {
+            see(&header);
+            walk.advance(&header);
         }
-        Ok(headers)
+        if walk.position() < end { Err(invalid_batch("there is no batch where one should be")) } else { Ok(()) }
     }
 
-    /// Cuts everything from the batch that holds `offset` on.
+    /// Cuts everything from the batch that holds `offset` on. The segment must be unsealed.
     pub(crate) fn truncate_to(&self, offset: Offset) -> io::Result<()> {
         let Some(batch) = self.find(offset)? else { return Ok(()) };
-        self.file.set_size(batch.position)?;
+        let (Some(relative), Ok(position)) = (self.relative(batch.base_offset), u32::try_from(batch.position)) else {
+            return Err(invalid_batch("an offset or position does not fit into its segment"));
+        };
+        let file = self.file()?;
+        // Readers lose sight of it first.
         self.publish(batch.position);
         self.next_offset.store(batch.base_offset.0, Ordering::Release);
         let mut inner = self.inner.write();
+        file.set_size(batch.position)?;
         inner.tail.retain(|kept| kept.position < batch.position);
-        let position = u32::try_from(batch.position).expect("segments are smaller than 4 GiB");
-        inner.index.truncate(self.relative(batch.base_offset), position)?;
+        inner.index.truncate(relative, position);
+        inner.index.write(true)?;
         inner.bytes_since_index_entry = 0;
-        let remembered = inner.index.last_time().map_or((-1, self.base_offset), |(timestamp, offset)| {
+        inner.max_timestamp = inner.index.last_time().map_or((-1, self.base_offset), |(timestamp, offset)| {
             (timestamp, self.base_offset.plus(i64::from(offset)))
         });
-        inner.max_timestamp =
-            inner.tail.iter().fold(remembered, |max, kept| max.max((kept.max_timestamp, kept.last_offset)));
+        // Behind the last entry, the batches themselves tell.
+        let from = inner.index.last_offset().map_or(0, |(_, position)| u64::from(position));
+        let mut walk = BatchWalk::new(file, from, batch.position, SWEEP_BYTES);
+        while let Some(header) = walk.header()? {
+            let kept = BatchPosition::new(&header, walk.position());
+            inner.note_timestamp(&kept);
+            inner.bytes_since_index_entry += kept.size_bytes;
+            walk.advance(&header);
+        }
+        if batch.position == 0 {
+            inner.first_timestamp = None;
+        }
         Ok(())
     }
 }
 
-/// When to go on in a new segment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RollLimits {
-    pub(crate) segment_bytes: u64,
-    pub(crate) segment_ms: i64,
-    pub(crate) index_bytes: usize,
+/// Why a batch must go into a new segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RollReason {
+    /// `segment.bytes`
+    Size,
+    /// `segment.ms`
+    Age,
+    /// `segment.index.bytes`
+    IndexFull,
+    /// Only writing what is gathered can tell whether the index is full.
+    IndexMayBeFull,
+    /// Offsets would not fit into 31 bits.
+    Offsets,
+}
+
+impl Inner {
+    fn note_timestamp(&mut self, batch: &BatchPosition) {
+        if batch.max_timestamp > self.max_timestamp.0 {
+            self.max_timestamp = (batch.max_timestamp, batch.last_offset);
+        }
+    }
+
+    fn note(&mut self, batch: BatchPosition) {
+        self.note_timestamp(&batch);
+        self.first_timestamp.get_or_insert(batch.max_timestamp);
+        self.bytes_since_index_entry += batch.size_bytes;
+        if self.tail.len() == TAIL_BATCHES {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(batch);
+    }
 }
