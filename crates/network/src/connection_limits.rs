@@ -1,0 +1,46 @@
+//! How many connections there may be, and what each may ask for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Limits of a server, with the properties they come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections at a time; further ones wait to be accepted until another ends (`max.connections`).
+    pub connections_max: usize,
+    /// Connections of one address at a time; further ones are closed (`max.connections.per.ip`).
+    pub connections_per_ip_max: usize,
+    /// Addresses with a limit of their own (`max.connections.per.ip.overrides`, names resolved).
+    pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
+    /// How long nothing may come or go on a connection that waits for no response (`connections.max.idle.ms`); `None`: for
+    /// ever.
+    pub idle_max: Option<Duration>,
+    /// The largest frame without its prefix (`socket.request.max.bytes`).
+    pub request_size_max_bytes: usize,
+    /// Memory for requests that are being read or started, of all connections together (`queued.max.request.bytes`); `None`:
+    /// no limit. A request starts to be read while any of it is left, so it can be exceeded by one request.
+    pub queued_request_bytes_max: Option<usize>,
+}
+
+impl Default for ConnectionLimits {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            connections_max: i32::MAX as usize,
+            connections_per_ip_max: i32::MAX as usize,
+            connections_per_ip_overrides: BTreeMap::new(),
+            idle_max: Some(Duration::from_secs(600)),
+            request_size_max_bytes: 104_857_600,
+            queued_request_bytes_max: None,
+        }
+    }
+}
+
+impl ConnectionLimits {
+    /// How many connections this address may have.
+    #[must_use]
+    pub fn connections_of(&self, address: IpAddr) -> usize {
+        self.connections_per_ip_overrides.get(&address).copied().unwrap_or(self.connections_per_ip_max)
+    }
+}

@@ -1,0 +1,147 @@
+//! Responses on their way out, in order, sent with few system calls.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use dohle_seams::DiskFile;
+
+use crate::byte_stream::{ByteStream, Following};
+use crate::response::{Response, ResponsePart};
+
+/// Below this, reading a region and sending it along with what is around it is cheaper than system calls of its own.
+const REGION_READ_BELOW_BYTES: usize = 16 * 1024;
+/// How much of a file goes to the socket at a time, so that one connection does not hold a thread for long.
+const REGION_SLICE_BYTES: usize = 1024 * 1024;
+/// How much of a file is read at a time for a stream that cannot send from files.
+const REGION_READ_BYTES: usize = 128 * 1024;
+/// How much one write gathers.
+const GATHER_BYTES: usize = 256 * 1024;
+/// How many parts one write gathers.
+const GATHER_PARTS: usize = 128;
+
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    parts: VecDeque<ResponsePart>,
+    size_bytes: usize,
+}
+
+impl Output {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// What is still to be sent.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.size_bytes
+    }
+
+    pub(crate) fn push(&mut self, first: Bytes, rest: Vec<ResponsePart>) {
+        for part in std::iter::once(ResponsePart::Bytes(first)).chain(rest) {
+            let size_bytes = part.size_bytes();
+            if size_bytes > 0 {
+                self.size_bytes += size_bytes;
+                self.parts.push_back(part);
+            }
+        }
+    }
+
+    pub(crate) fn push_response(&mut self, response: Response) {
+        self.push(response.first, response.rest);
+    }
+
+    /// Sends some of what there is: how many bytes were taken. There must be something.
+    pub(crate) fn poll_send(
+        &mut self,
+        stream: &mut dyn ByteStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(ResponsePart::Region { file, position, size_bytes }) = self.parts.front_mut()
+            && *size_bytes >= REGION_READ_BELOW_BYTES
+        {
+            let slice = (*size_bytes).min(REGION_SLICE_BYTES);
+            if let Some(sent) = ready!(stream.poll_send_region(context, file.as_ref(), *position, slice))? {
+                if sent == 0 {
+                    return Poll::Ready(Err(cut_off()));
+                }
+                *position += sent as u64;
+                *size_bytes -= sent;
+                if *size_bytes == 0 {
+                    self.parts.pop_front();
+                }
+                self.size_bytes -= sent;
+                return Poll::Ready(Ok(sent));
+            }
+            let bytes = read_region(file.as_ref(), *position, (*size_bytes).min(REGION_READ_BYTES))?;
+            *position += bytes.len() as u64;
+            *size_bytes -= bytes.len();
+            if *size_bytes == 0 {
+                self.parts.pop_front();
+            }
+            self.parts.push_front(ResponsePart::Bytes(bytes));
+        }
+        let sent = ready!(self.poll_write(stream, context))?;
+        Poll::Ready(Ok(sent))
+    }
+
+    fn poll_write(&mut self, stream: &mut dyn ByteStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut gathered = 0;
+        let mut count = 0;
+        for part in self.parts.iter_mut().take(GATHER_PARTS) {
+            if let ResponsePart::Region { file, position, size_bytes } = part {
+                if *size_bytes >= REGION_READ_BELOW_BYTES {
+                    break;
+                }
+                *part = ResponsePart::Bytes(read_region(file.as_ref(), *position, *size_bytes)?);
+            }
+            gathered += part.size_bytes();
+            count += 1;
+            if gathered >= GATHER_BYTES {
+                break;
+            }
+        }
+        let mut slices = [IoSlice::new(&[]); GATHER_PARTS];
+        for (slice, part) in slices.iter_mut().zip(self.parts.range(..count)) {
+            if let ResponsePart::Bytes(bytes) = part {
+                *slice = IoSlice::new(bytes);
+            }
+        }
+        let following = if count < self.parts.len() { Following::More } else { Following::Nothing };
+        let sent = ready!(stream.poll_write(context, &slices[..count], following))?;
+        if sent == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.advance(sent);
+        Poll::Ready(Ok(sent))
+    }
+
+    fn advance(&mut self, sent: usize) {
+        self.size_bytes -= sent;
+        let mut left = sent;
+        while left > 0 {
+            let Some(ResponsePart::Bytes(bytes)) = self.parts.front_mut() else {
+                unreachable!("only bytes were written");
+            };
+            if bytes.len() > left {
+                bytes.advance(left);
+                return;
+            }
+            left -= bytes.len();
+            self.parts.pop_front();
+        }
+    }
+}
+
+fn read_region(file: &dyn DiskFile, position: u64, size_bytes: usize) -> io::Result<Bytes> {
+    let mut bytes = BytesMut::zeroed(size_bytes);
+    if file.read_at(&mut bytes, position)? < size_bytes {
+        return Err(cut_off());
+    }
+    Ok(bytes.freeze())
+}
+
+/// The peer was told a size that can no longer be given.
+fn cut_off() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended within a region that was to be sent")
+}
