@@ -1,0 +1,141 @@
+//! What a leader knows of its partition's replicas: the ISR, how far each follower is, and so the high watermark.
+//! Pure: a machine tested by lists of events.
+
+use std::collections::BTreeMap;
+
+use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionEpoch};
+
+/// The leader's view of one partition, for one leader epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderState {
+    local: BrokerId,
+    leader_epoch: LeaderEpoch,
+    partition_epoch: PartitionEpoch,
+    isr: Vec<BrokerId>,
+    /// Every replica but the leader, and one past the last record it is known to have.
+    followers: BTreeMap<BrokerId, Option<Offset>>,
+    min_insync_replicas: usize,
+}
+
+impl LeaderState {
+    /// The state at the start of a leader epoch, when no follower has fetched yet. `min_insync_replicas` is the
+    /// topic's setting.
+    #[must_use]
+    pub fn new(
+        local: BrokerId,
+        leader_epoch: LeaderEpoch,
+        partition_epoch: PartitionEpoch,
+        replicas: &[BrokerId],
+        isr: &[BrokerId],
+        min_insync_replicas: i32,
+    ) -> Self {
+        Self {
+            local,
+            leader_epoch,
+            partition_epoch,
+            isr: isr.to_vec(),
+            followers: replicas.iter().filter(|replica| **replica != local).map(|replica| (*replica, None)).collect(),
+            min_insync_replicas: usize::try_from(min_insync_replicas).unwrap_or(1),
+        }
+    }
+
+    /// The epoch that this leader writes into batches.
+    #[must_use]
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        self.leader_epoch
+    }
+
+    /// The version of leader and ISR that this state stands for.
+    #[must_use]
+    pub fn partition_epoch(&self) -> PartitionEpoch {
+        self.partition_epoch
+    }
+
+    /// The replicas that are in sync, the leader among them.
+    #[must_use]
+    pub fn isr(&self) -> &[BrokerId] {
+        &self.isr
+    }
+
+    /// How many replicas must be in sync for acks=all: `min.insync.replicas`, but never more than there are (KIP-966).
+    #[must_use]
+    pub fn effective_min_insync_replicas(&self) -> usize {
+        self.min_insync_replicas.min(self.followers.len() + 1)
+    }
+
+    /// Whether enough replicas are in sync to take a write with acks=all, and to let the high watermark move.
+    #[must_use]
+    pub fn has_enough_insync_replicas(&self) -> bool {
+        self.isr.len() >= self.effective_min_insync_replicas()
+    }
+
+    /// A follower asks for records from `fetch_offset` on, so it has all before it.
+    pub fn on_follower_fetch(&mut self, follower: BrokerId, fetch_offset: Offset) {
+        if let Some(position) = self.followers.get_mut(&follower) {
+            *position = Some(fetch_offset);
+        }
+    }
+
+    /// The topic's `min.insync.replicas` has changed.
+    pub fn set_min_insync_replicas(&mut self, min_insync_replicas: i32) {
+        self.min_insync_replicas = usize::try_from(min_insync_replicas).unwrap_or(1);
+    }
+
+    /// How far the high watermark may go, given the leader's own log end: the lowest end over the ISR. `None` where it
+    /// may not move: too few replicas are in sync, or one of them has not fetched in this epoch.
+    #[must_use]
+    pub fn high_watermark(&self, log_end_offset: Offset) -> Option<Offset> {
+        if !self.has_enough_insync_replicas() {
+            return None;
+        }
+        self.isr.iter().try_fold(log_end_offset, |lowest, replica| {
+            if *replica == self.local {
+                return Some(lowest);
+            }
+            let position = self.followers.get(replica).copied().flatten()?;
+            Some(lowest.min(position))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leader(replicas: &[i32], isr: &[i32], min_insync_replicas: i32) -> LeaderState {
+        let ids = |ids: &[i32]| ids.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
+        LeaderState::new(
+            BrokerId(1),
+            LeaderEpoch(0),
+            PartitionEpoch(0),
+            &ids(replicas),
+            &ids(isr),
+            min_insync_replicas,
+        )
+    }
+
+    #[test]
+    fn alone_the_leader_commits_what_it_has() {
+        assert_eq!(leader(&[1], &[1], 1).high_watermark(Offset(7)), Some(Offset(7)));
+    }
+
+    #[test]
+    fn min_insync_replicas_never_asks_for_more_than_there_are() {
+        assert!(leader(&[1], &[1], 3).has_enough_insync_replicas());
+        assert!(!leader(&[1, 2, 3], &[1], 2).has_enough_insync_replicas());
+    }
+
+    #[test]
+    fn high_watermark_waits_for_the_slowest_in_sync_follower() {
+        let mut leader = leader(&[1, 2, 3], &[1, 2, 3], 1);
+        leader.on_follower_fetch(BrokerId(2), Offset(10));
+        assert_eq!(leader.high_watermark(Offset(10)), None, "broker 3 has fetched nothing yet");
+        leader.on_follower_fetch(BrokerId(3), Offset(7));
+        assert_eq!(leader.high_watermark(Offset(10)), Some(Offset(7)));
+    }
+
+    #[test]
+    fn high_watermark_stands_still_below_min_insync_replicas() {
+        assert_eq!(leader(&[1, 2, 3], &[1], 2).high_watermark(Offset(10)), None);
+    }
+}
