@@ -1,0 +1,162 @@
+//! One file for each API. A handler translates between the wire and the domain and nothing more; it declares the key
+//! and the versions it serves, and ApiVersions is built from these declarations, never from a second list.
+
+mod api_versions;
+mod authorized_operations;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_groups;
+mod describe_topic_partitions;
+mod fetch;
+mod find_coordinator;
+mod heartbeat;
+mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod list_offsets;
+mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod offset_for_leader_epoch;
+mod produce;
+mod sync_group;
+
+use bytes::Bytes;
+use dohle_network::{CloseReason, Outcome, Response};
+use dohle_protocol::header::encode_response_header;
+use dohle_protocol::{ApiKey, DecodeError, Message, Reader, VersionRange, Writer};
+use futures_util::future::BoxFuture;
+
+pub(crate) use crate::request_context::RequestContext;
+pub(crate) use produce::ProduceTurn;
+
+/// What a handler gives back.
+pub(crate) enum Answer<R> {
+    /// The response.
+    Now(R),
+    /// A response that comes later; the connection's next frames may be decoded meanwhile only where the API overlaps.
+    Later(BoxFuture<'static, R>),
+}
+
+/// Declares the handlers that take and give one generated message each.
+macro_rules! handlers {
+    ($($module:ident),* $(,)?) => {
+        /// Every API served, with the versions that are advertised.
+        pub(crate) fn advertised_apis() -> impl Iterator<Item = (ApiKey, VersionRange)> {
+            let mut apis = vec![
+                (produce::KEY, produce::ADVERTISED_VERSIONS),
+                (fetch::KEY, fetch::VERSIONS),
+                $(($module::KEY, $module::VERSIONS),)*
+            ];
+            apis.sort_by_key(|(key, _)| *key);
+            apis.into_iter()
+        }
+
+        /// The versions of an API that are served, `None` where the API is not.
+        fn served_versions(key: ApiKey) -> Option<VersionRange> {
+            match key {
+                produce::KEY => Some(produce::VERSIONS),
+                fetch::KEY => Some(fetch::VERSIONS),
+                $($module::KEY => Some($module::VERSIONS),)*
+                _ => None,
+            }
+        }
+
+        async fn dispatch_message(
+            context: &RequestContext<'_>,
+            key: ApiKey,
+            body: &Bytes,
+        ) -> Result<Outcome, DecodeError> {
+            match key {
+                $($module::KEY => {
+                    let request = decode(context, body)?;
+                    let answer = $module::handle(context, request).await;
+                    Ok(finish(context, key, answer))
+                })*
+                _ => Ok(Outcome::Close { reason: CloseReason::UnsupportedVersion }),
+            }
+        }
+    };
+}
+
+handlers! {
+    api_versions,
+    create_topics,
+    delete_topics,
+    describe_cluster,
+    describe_configs,
+    describe_groups,
+    describe_topic_partitions,
+    find_coordinator,
+    heartbeat,
+    init_producer_id,
+    join_group,
+    leave_group,
+    list_groups,
+    list_offsets,
+    metadata,
+    offset_commit,
+    offset_fetch,
+    offset_for_leader_epoch,
+    sync_group,
+}
+
+/// Runs stage one of a request. What cannot be understood closes the connection, as clients expect; an unknown version
+/// of ApiVersions alone is answered.
+pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &mut ProduceTurn) -> Outcome {
+    let header = context.header;
+    let served = ApiKey::from_code(header.api_key).and_then(|key| Some((key, served_versions(key)?)));
+    let Some((key, versions)) = served else {
+        tracing::debug!(api_key = header.api_key, "closing a connection: this API is not served");
+        return Outcome::Close { reason: CloseReason::UnsupportedVersion };
+    };
+    if !versions.contains(header.api_version) {
+        if key == api_versions::KEY {
+            return Outcome::Now(encode(key, 0, header.correlation_id, &api_versions::unsupported_version()));
+        }
+        tracing::debug!(api = key.name(), version = header.api_version, "closing a connection: version not served");
+        return Outcome::Close { reason: CloseReason::UnsupportedVersion };
+    }
+    let result = match key {
+        produce::KEY => produce::handle(context, body, turn),
+        fetch::KEY => fetch::handle(context, body),
+        _ => dispatch_message(context, key, body).await,
+    };
+    result.unwrap_or_else(|error| {
+        tracing::debug!(api = key.name(), version = header.api_version, %error, "closing a connection: malformed request");
+        Outcome::Close { reason: CloseReason::Malformed }
+    })
+}
+
+fn decode<R: Message>(context: &RequestContext<'_>, body: &Bytes) -> Result<R, DecodeError> {
+    // Bytes left over are ignored, as Kafka does.
+    R::decode(&mut Reader::new(body), context.header.api_version)
+}
+
+fn finish<R: Message + Send + 'static>(context: &RequestContext<'_>, key: ApiKey, answer: Answer<R>) -> Outcome {
+    let version = context.header.api_version;
+    let correlation_id = context.header.correlation_id;
+    match answer {
+        Answer::Now(response) => Outcome::Now(encode(key, version, correlation_id, &response)),
+        Answer::Later(later) => {
+            Outcome::Later(Box::pin(async move { encode(key, version, correlation_id, &later.await) }))
+        }
+    }
+}
+
+fn encode<R: Message>(key: ApiKey, version: i16, correlation_id: i32, response: &R) -> Response {
+    let mut writer = Response::writer();
+    encode_response_header(&mut writer, key, version, correlation_id);
+    response.encode(&mut writer, version);
+    Response::from_writer(writer)
+}
+
+/// A writer for a response of `key`, its header written.
+fn response_writer(key: ApiKey, version: i16, correlation_id: i32) -> Writer {
+    let mut writer = Response::writer();
+    encode_response_header(&mut writer, key, version, correlation_id);
+    writer
+}

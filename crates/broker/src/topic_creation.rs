@@ -1,0 +1,86 @@
+//! Topics created by being used: `auto.create.topics.enable`, and the internal topics.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dohle_config::ServerConfig;
+use dohle_model::TopicName;
+use dohle_protocol::messages::CreateTopicsRequest;
+use dohle_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use dohle_quorum::ControllerHandle;
+use parking_lot::Mutex;
+
+/// The topic that holds groups and their offsets.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+
+/// Creates topics that clients ask for, each once however many ask at the same time.
+#[derive(Debug)]
+pub(crate) struct TopicCreation {
+    config: Arc<ServerConfig>,
+    controller: ControllerHandle,
+    runtime: tokio::runtime::Handle,
+    under_way: Arc<Mutex<BTreeSet<TopicName>>>,
+}
+
+impl TopicCreation {
+    pub(crate) fn new(config: Arc<ServerConfig>, controller: ControllerHandle, runtime: tokio::runtime::Handle) -> Self {
+        Self { config, controller, runtime, under_way: Arc::default() }
+    }
+
+    /// Starts creating a topic with the broker's defaults; internal topics get their own settings.
+    pub(crate) fn create_in_background(&self, name: &TopicName) {
+        if name.as_str() == CONSUMER_OFFSETS {
+            self.create_consumer_offsets_in_background();
+            return;
+        }
+        self.create(CreatableTopic {
+            name: name.as_str().to_owned(),
+            num_partitions: -1,
+            replication_factor: -1,
+            ..CreatableTopic::default()
+        });
+    }
+
+    /// Starts creating the topic of the group coordinator.
+    pub(crate) fn create_consumer_offsets_in_background(&self) {
+        let config = |name: &str, value: String| CreatableTopicConfig { name: name.to_owned(), value: Some(value) };
+        self.create(CreatableTopic {
+            name: CONSUMER_OFFSETS.to_owned(),
+            num_partitions: self.config.offsets_topic_num_partitions,
+            replication_factor: self.config.offsets_topic_replication_factor,
+            configs: vec![
+                config("cleanup.policy", "compact".to_owned()),
+                config("compression.type", "producer".to_owned()),
+                config("segment.bytes", self.config.offsets_topic_segment_bytes.to_string()),
+            ],
+            ..CreatableTopic::default()
+        });
+    }
+
+    fn create(&self, topic: CreatableTopic) {
+        let name = TopicName::from(topic.name.as_str());
+        if !self.under_way.lock().insert(name.clone()) {
+            return;
+        }
+        let controller = self.controller.clone();
+        let under_way = Arc::clone(&self.under_way);
+        self.runtime.spawn(async move {
+            let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..CreateTopicsRequest::default() };
+            match controller.create_topics(request).await {
+                Ok(response) => {
+                    for topic in response.topics {
+                        let error = topic.error_code;
+                        if error == dohle_protocol::ErrorCode::None.code() {
+                            tracing::info!(topic = topic.name, "created a topic because it was used");
+                        } else {
+                            let message = topic.error_message.unwrap_or_default();
+                            tracing::warn!(topic = topic.name, error, message, "could not create a topic that was used");
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(topic = %name, %error, "could not create a topic that was used"),
+            }
+            under_way.lock().remove(&name);
+        });
+    }
+}
