@@ -1,1 +1,46 @@
-fn main() {}
+//! Dohle: a broker that speaks Kafka's protocol. This binary is the server and the storage tool.
+
+mod command_line;
+mod configuration;
+mod log_directories;
+mod logging;
+mod server;
+mod storage_tool;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::command_line::{Command, CommandLine};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let started = tokio::time::Instant::now();
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            // A closed pipe is no reason to fail: the reader has seen enough.
+            let _ = error.print();
+            // As Kafka's tools: 1 for a wrong option, not 2.
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            };
+        }
+    };
+    let result = match &command_line.command {
+        Command::Server(options) => server::run(options, started),
+        Command::Storage(command) => storage_tool::run(command, &mut std::io::stdout().lock()),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `dohle server`: configuration, folders, runtimes, and the node's life from start to the signal that ends it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use dohle_config::ServerConfig;
+use dohle_seams::Environment;
+use dohle_seams::live::{LiveDisk, LiveRandomness};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::command_line::ServerOptions;
+use crate::{configuration, log_directories, logging};
+
+/// How long blocked threads may hold up the end of the process once the node has stopped.
+const THREADS_END: Duration = Duration::from_secs(1);
+
+/// What a node starts with besides its configuration.
+pub(crate) struct Start {
+    pub(crate) config: ServerConfig,
+    pub(crate) cluster_id: String,
+    #[expect(dead_code, reason = "the node's, once it is started here")]
+    pub(crate) environment: Environment,
+}
+
+pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<ExitCode> {
+    logging::start()?;
+    let (config, warnings) = configuration::load(&LiveDisk, options)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    for listener in &config.controller_listeners {
+        tracing::info!(%listener, "listener of controllers is not opened: the metadata quorum has one voter");
+    }
+    raise_open_files_limit();
+    let may_format = options.config.is_none();
+    let cluster_id = log_directories::settle(&LiveDisk, &LiveRandomness, &config, may_format)?;
+    let data = runtime("data", data_workers(&config))?;
+    let control = runtime("control", 1)?;
+    let environment = Environment::live(data.handle().clone(), control.handle().clone());
+    let start = Start { config, cluster_id, environment };
+    let code = control.block_on(serve(start, started));
+    // A second signal ends the process where this would take too long.
+    data.shutdown_timeout(THREADS_END);
+    control.shutdown_timeout(THREADS_END);
+    code
+}
+
+/// One worker per core, no more than `num.io.threads`.
+fn data_workers(config: &ServerConfig) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    cores.min(usize::try_from(config.num_io_threads).unwrap_or(1)).max(1)
+}
+
+fn runtime(name: &'static str, workers: usize) -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name(format!("dohle-{name}"))
+        .enable_all()
+        .build()
+        .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// Every segment and every connection holds a file: the limit is raised as far as it may be.
+fn raise_open_files_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+async fn serve(start: Start, started: Instant) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let (config, cluster_id) = (start.config.clone(), start.cluster_id.clone());
+    let node = tokio::select! {
+        node = start_node(start) => node?,
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    announce(&config, &cluster_id, started);
+    let signal = signals.next().await;
+    tracing::info!(signal, "stopping");
+    tokio::select! {
+        () = stop_node(node) => tracing::info!("stopped"),
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopped at once by a second signal; the logs are recovered at the next start");
+            std::process::exit(1);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The one line that tells an operator what runs here.
+fn announce(config: &ServerConfig, cluster_id: &str, started: Instant) {
+    let join = |texts: Vec<String>| texts.join(",");
+    let listeners = join(config.listeners.iter().map(ToString::to_string).collect());
+    let advertised =
+        join(config.listeners.iter().map(|listener| format!("{}://{}", listener.name, listener.advertised)).collect());
+    let log_dirs = join(config.log_dirs.iter().map(|path| path.display().to_string()).collect());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        cluster_id,
+        node_id = config.node_id.0,
+        listeners,
+        advertised,
+        log_dirs,
+        took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "ready"
+    );
+}
+
+fn start_node(start: Start) -> impl Future<Output = anyhow::Result<Infallible>> {
+    let node_id = start.config.node_id.0;
+    async move { anyhow::bail!("node {node_id}: this build has no broker in it") }
+}
+
+async fn stop_node(node: Infallible) {
+    match node {}
+}
