@@ -1,0 +1,37 @@
+package driver;
+
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+final class Producing {
+    private Producing() {}
+
+    /** For every codec: `records` with one of five keys, then as many without. */
+    static void callbacks(Play play) {
+        int records = play.number("records");
+        for (String codec : play.text("codecs").split(",")) {
+            Events.part(codec);
+            // Batches of several records, so that there is something to compress.
+            try (KafkaProducer<String, String> producer =
+                    Clients.producer(play, "compression.type", codec, "linger.ms", "5", "acks", "all")) {
+                for (int i = 0; i < 2 * records; i++) {
+                    String key = i < records ? "key-" + i % 5 : null;
+                    ProducerRecord<String, String> record = new ProducerRecord<>(play.topic, key, codec + "-" + i);
+                    producer.send(record, Clients.reporting(record));
+                }
+            }
+        }
+    }
+
+    /** Small batches, five of them on their way at a time. */
+    static void idempotent(Play play) {
+        try (KafkaProducer<String, String> producer = Clients.producer(
+                play, "enable.idempotence", "true", "acks", "all", "batch.size", "100",
+                "max.in.flight.requests.per.connection", "5")) {
+            for (int i = 0; i < play.number("records"); i++) {
+                ProducerRecord<String, String> record = new ProducerRecord<>(play.topic, 0, null, "value-" + i);
+                producer.send(record, Clients.reporting(record));
+            }
+        }
+    }
+}
