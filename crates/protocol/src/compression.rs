@@ -65,7 +65,9 @@ pub fn decompressor(compression: Compression, compressed: &[u8]) -> io::Result<B
             Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(compressed)))
         }
         Compression::Snappy => Box::new(SnappyReader::new(compressed)?),
-        Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(compressed)),
+        Compression::Lz4 => {
+            Box::new(Lz4Reader { decoder: lz4_flex::frame::FrameDecoder::new(compressed), ended: false })
+        }
         Compression::Zstd => Box::new(ZstdReader::new(compressed)),
     })
 }
@@ -144,6 +146,33 @@ impl Write for Bounded {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Reads one LZ4 frame. Like Kafka's reader it looks at nothing behind the frame.
+struct Lz4Reader<'a> {
+    decoder: lz4_flex::frame::FrameDecoder<&'a [u8]>,
+    ended: bool,
+}
+
+impl Read for Lz4Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_buffered(self, buffer)
+    }
+}
+
+impl BufRead for Lz4Reader<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.ended {
+            return Ok(&[]);
+        }
+        let available = self.decoder.fill_buf()?;
+        self.ended = available.is_empty();
+        Ok(available)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.decoder.consume(amount);
     }
 }
 
@@ -238,8 +267,7 @@ fn compress_zstd(plain: &mut dyn BufRead, level: Option<i32>, out: &mut Bounded)
     loop {
         let available = plain.fill_buf()?;
         let last = available.is_empty();
-        let directive =
-            if last { ZSTD_EndDirective::ZSTD_e_end } else { ZSTD_EndDirective::ZSTD_e_continue };
+        let directive = if last { ZSTD_EndDirective::ZSTD_e_end } else { ZSTD_EndDirective::ZSTD_e_continue };
         let mut input = InBuffer::around(available);
         let mut output = OutBuffer::around(&mut buffer[..]);
         let left = context.compress_stream2(&mut output, &mut input, directive).map_err(zstd_error)?;
@@ -381,10 +409,12 @@ mod tests {
     #[test]
     fn streams_joined_end_to_end_read_as_one() {
         let halves = [&b"first half, "[..], b"second half"];
-        for codec in [Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd] {
-            let joined: Vec<u8> = halves.iter().flat_map(|half| compress(codec, half, None).unwrap()).collect();
-            assert_eq!(decompress(codec, &joined, 100).unwrap(), halves.concat(), "{codec:?}");
+        let joined =
+            |codec| -> Vec<u8> { halves.iter().flat_map(|half| compress(codec, half, None).unwrap()).collect() };
+        for codec in [Compression::Gzip, Compression::Snappy, Compression::Zstd] {
+            assert_eq!(decompress(codec, &joined(codec), 100).unwrap(), halves.concat(), "{codec:?}");
         }
+        assert_eq!(decompress(Compression::Lz4, &joined(Compression::Lz4), 100).unwrap(), halves[0], "one frame");
     }
 
     #[test]

@@ -190,11 +190,7 @@ impl BatchHeader {
 
     /// The timestamp of a record: its own, or the broker's where that stamped the batch.
     pub(crate) fn timestamp_of(&self, timestamp_delta: i64) -> i64 {
-        if self.is_log_append_time() {
-            self.max_timestamp
-        } else {
-            self.base_timestamp.wrapping_add(timestamp_delta)
-        }
+        if self.is_log_append_time() { self.max_timestamp } else { self.base_timestamp.wrapping_add(timestamp_delta) }
     }
 
     /// The first bytes of the batch with what the leader sets; the rest of the batch follows unchanged.
@@ -269,11 +265,7 @@ pub(crate) fn walk(
 ///
 /// # Errors
 /// Where the batch or its records do not parse.
-pub fn find_by_timestamp(
-    batch: &[u8],
-    offset_min: i64,
-    timestamp_min: i64,
-) -> Result<Option<(i64, i64)>, BatchError> {
+pub fn find_by_timestamp(batch: &[u8], offset_min: i64, timestamp_min: i64) -> Result<Option<(i64, i64)>, BatchError> {
     let header = BatchHeader::decode(batch)?;
     let mut found = None;
     walk(&header, batch, |outline| {
@@ -510,9 +502,8 @@ pub fn recompress(
     let mut plain = decompressor(header.compression()?, payload(&header, batch)?)
         .map_err(failed)?
         .take(DECOMPRESSED_BYTES_MAX as u64);
-    let payload_max = size_bytes_max
-        .checked_sub(BatchHeader::SIZE_BYTES)
-        .ok_or(BatchError::TooLarge(size_bytes_max))?;
+    let payload_max =
+        size_bytes_max.checked_sub(BatchHeader::SIZE_BYTES).ok_or(BatchError::TooLarge(size_bytes_max))?;
     header.attributes = (header.attributes & !ATTRIBUTE_CODEC) | codec.code();
     Ok(assemble(&header, &compress_from(codec, &mut plain, level, payload_max).map_err(failed)?))
 }

@@ -1,14 +1,14 @@
 //! What a leader checks of a produced batch before it queues it, outside any lock: Kafka's rules, by walking the records
 //! (streaming where they are compressed), never by building them.
 
-use std::io::BufRead;
+use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
 use crate::ErrorCode;
-use crate::compression::{Compression, decompressor};
+use crate::compression::Compression;
 use crate::record_batch::{
-    BatchError, BatchHeader, DECOMPRESSED_BYTES_MAX, crc_is_right, recompress, with_log_append_time,
+    BatchError, BatchHeader, crc_is_right, recompress, walk, with_log_append_time, with_max_timestamp,
 };
 
 /// A topic's rules for batches.
@@ -66,6 +66,7 @@ impl From<BatchError> for ValidationError {
             BatchError::Short | BatchError::Length(_) => ErrorCode::CorruptMessage,
             BatchError::Magic(_) | BatchError::Record(_) => ErrorCode::InvalidRecord,
             BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,
+            BatchError::TooLarge(_) => ErrorCode::MessageTooLarge,
         };
         Self::new(code, error.to_string())
     }
@@ -95,21 +96,21 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
     }
     check_header(&header, rules)?;
     let codec = header.compression()?;
-    walk(&header, codec, &records[BatchHeader::SIZE_BYTES..], rules, now_ms)?;
+    let max_timestamp = check_records(&header, &records, rules, now_ms)?;
 
     let mut bytes = records;
     if let Some((target, level)) = rules.target_compression
         && target != codec
     {
-        bytes = recompress(&bytes, target, level)?;
-        if bytes.len() > rules.max_message_bytes {
-            return Err(too_large(bytes.len(), rules.max_message_bytes));
-        }
+        bytes = recompress(&bytes, target, level, rules.max_message_bytes)?;
     }
     let mut log_append_time_ms = -1;
     if rules.log_append_time {
         bytes = with_log_append_time(&bytes, now_ms);
         log_append_time_ms = now_ms;
+    } else if header.max_timestamp != max_timestamp {
+        // Retention and time lookups rely on the header.
+        bytes = with_max_timestamp(&bytes, max_timestamp);
     }
     if bytes.len() > rules.segment_bytes {
         return Err(ValidationError::new(
@@ -166,202 +167,95 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
     Ok(())
 }
 
+/// The most records that a refusal names: a batch may decompress to millions, each of them wrong.
+const RECORD_ERRORS_MAX: usize = 10_000;
+
 /// What is wrong with single records, gathered; Kafka fails the whole batch and names each.
 #[derive(Default)]
 struct RecordErrors {
     timestamps: bool,
-    errors: Vec<(i32, String)>,
+    count: usize,
+    named: Vec<(i32, String)>,
 }
 
-fn walk(
+impl RecordErrors {
+    fn add(&mut self, index: i32, message: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.named.len() < RECORD_ERRORS_MAX {
+            self.named.push((index, message()));
+        }
+    }
+
+    fn into_result(self) -> Result<(), ValidationError> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let (code, message) = if self.timestamps {
+            let message = "One or more records have been rejected due to invalid timestamp";
+            (ErrorCode::InvalidTimestamp, message.to_owned())
+        } else {
+            let shown: Vec<String> = self
+                .named
+                .iter()
+                .take(3)
+                .map(|(index, message)| format!("RecordError(batchIndex={index}, message='{message}')"))
+                .collect();
+            let message = format!(
+                "One or more records have been rejected due to {} record errors in total, and only showing the first three errors at most: [{}]",
+                self.count,
+                shown.join(", ")
+            );
+            (ErrorCode::InvalidRecord, message)
+        };
+        Err(ValidationError { code, message, record_errors: self.named })
+    }
+}
+
+/// Walks the records and gives the largest timestamp of the producer's.
+fn check_records(
     header: &BatchHeader,
-    codec: Compression,
-    payload: &[u8],
+    batch: &[u8],
     rules: &ValidationRules,
     now_ms: i64,
-) -> Result<(), ValidationError> {
+) -> Result<i64, ValidationError> {
     let mut errors = RecordErrors::default();
-    let complete = match codec {
-        Compression::None => walk_records(header, &mut Plain(payload), rules, now_ms, &mut errors),
-        _ => {
-            let reader = decompressor(codec, payload)
-                .map_err(|error| ValidationError::new(ErrorCode::CorruptMessage, error.to_string()))?;
-            walk_records(header, &mut Streamed { reader, left: DECOMPRESSED_BYTES_MAX }, rules, now_ms, &mut errors)
+    let mut max_timestamp = -1;
+    let mut expected = 0;
+    let mut in_order = true;
+    walk(header, batch, |outline| {
+        let index = expected;
+        if outline.offset_delta != index {
+            in_order = false;
+            return ControlFlow::Break(());
         }
-    };
-    if complete.is_none() {
-        return Err(ValidationError::new(ErrorCode::InvalidRecord, "the records of the batch are malformed"));
-    }
-    if errors.errors.is_empty() {
-        return Ok(());
-    }
-    let (code, message) = if errors.timestamps {
-        (ErrorCode::InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")
-    } else {
-        let count = errors.errors.len();
-        let what = if count == 1 { "record" } else { "records" };
-        return Err(ValidationError {
-            code: ErrorCode::InvalidRecord,
-            message: format!("One or more records have been rejected due to {count} {what} errors in total"),
-            record_errors: errors.errors,
-        });
-    };
-    Err(ValidationError { code, message: message.to_owned(), record_errors: errors.errors })
-}
-
-/// Where the bytes of records come from.
-trait Source {
-    fn byte(&mut self) -> Option<u8>;
-    fn skip(&mut self, count: usize) -> Option<()>;
-    fn at_end(&mut self) -> bool;
-}
-
-struct Plain<'a>(&'a [u8]);
-
-impl Source for Plain<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.0 = self.0.get(count..)?;
-        Some(())
-    }
-
-    fn at_end(&mut self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-struct Streamed<'a> {
-    reader: Box<dyn BufRead + 'a>,
-    /// How many bytes may still come.
-    left: usize,
-}
-
-impl Source for Streamed<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.reader.fill_buf().ok()?.first()?;
-        self.reader.consume(1);
-        self.left = self.left.checked_sub(1)?;
-        Some(byte)
-    }
-
-    fn skip(&mut self, mut count: usize) -> Option<()> {
-        self.left = self.left.checked_sub(count)?;
-        while count > 0 {
-            let available = self.reader.fill_buf().ok()?.len().min(count);
-            if available == 0 {
-                return None;
-            }
-            self.reader.consume(available);
-            count -= available;
+        expected += 1;
+        if rules.compacted && !outline.has_key {
+            errors.add(index, || "Compacted topic cannot accept message without key".to_owned());
         }
-        Some(())
-    }
-
-    fn at_end(&mut self) -> bool {
-        self.reader.fill_buf().is_ok_and(<[u8]>::is_empty)
-    }
-}
-
-/// A source that counts down the bytes of one record.
-struct Bounded<'a, S> {
-    source: &'a mut S,
-    left: usize,
-}
-
-impl<S: Source> Bounded<'_, S> {
-    fn byte(&mut self) -> Option<u8> {
-        self.left = self.left.checked_sub(1)?;
-        self.source.byte()
-    }
-
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.left = self.left.checked_sub(count)?;
-        self.source.skip(count)
-    }
-
-    fn varlong(&mut self) -> Option<i64> {
-        zigzag(|| self.byte())
-    }
-
-    fn varint(&mut self) -> Option<i32> {
-        i32::try_from(self.varlong()?).ok()
-    }
-
-    /// Skips bytes behind their length; tells whether they were there at all.
-    fn skip_sized(&mut self) -> Option<bool> {
-        match self.varint()? {
-            -1 => Some(false),
-            length => self.skip(usize::try_from(length).ok()?).map(|()| true),
-        }
-    }
-}
-
-fn zigzag(mut byte: impl FnMut() -> Option<u8>) -> Option<i64> {
-    let mut value = 0_u64;
-    for shift in (0..70).step_by(7) {
-        let next = byte()?;
-        value |= u64::from(next & 0x7f).checked_shl(shift)?;
-        if next < 0x80 {
-            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
-        }
-    }
-    None
-}
-
-/// `None` where the records are malformed.
-fn walk_records<S: Source>(
-    header: &BatchHeader,
-    source: &mut S,
-    rules: &ValidationRules,
-    now_ms: i64,
-    errors: &mut RecordErrors,
-) -> Option<()> {
-    for index in 0..header.record_count {
-        let length = usize::try_from(zigzag(|| source.byte())?).ok()?;
-        let mut record = Bounded { source, left: length };
-        record.byte()?;
-        let timestamp = header.base_timestamp.wrapping_add(record.varlong()?);
-        if record.varint()? != index {
-            return None;
-        }
-        let has_key = record.skip_sized()?;
-        record.skip_sized()?;
-        let headers = record.varint()?;
-        if headers < 0 {
-            return None;
-        }
-        for _ in 0..headers {
-            if !record.skip_sized()? {
-                return None;
-            }
-            record.skip_sized()?;
-        }
-        if record.left != 0 {
-            return None;
-        }
-        if rules.compacted && !has_key {
-            errors.errors.push((index, "Compacted topic cannot accept message without key".to_owned()));
-        }
+        let timestamp = header.timestamp_of(outline.timestamp_delta);
+        max_timestamp = max_timestamp.max(timestamp);
         if !rules.log_append_time && timestamp != -1 {
             let too_old = now_ms.saturating_sub(timestamp) > rules.timestamp_before_max_ms;
             let too_new = timestamp.saturating_sub(now_ms) > rules.timestamp_after_max_ms;
             if too_old || too_new {
                 errors.timestamps = true;
-                errors.errors.push((
-                    index,
-                    format!("Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
+                errors.add(index, || {
+                    format!(
+                        "Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
                         now_ms.saturating_sub(rules.timestamp_before_max_ms),
-                        now_ms.saturating_add(rules.timestamp_after_max_ms)),
-                ));
+                        now_ms.saturating_add(rules.timestamp_after_max_ms)
+                    )
+                });
             }
         }
+        ControlFlow::Continue(())
+    })?;
+    if !in_order {
+        let message = format!("record {expected} of the batch does not have the offset that follows");
+        return Err(ValidationError::new(ErrorCode::InvalidRecord, message));
     }
-    source.at_end().then_some(())
+    errors.into_result()?;
+    Ok(max_timestamp)
 }
 
 #[cfg(test)]
