@@ -3,6 +3,8 @@
 //! The tables hold facts of Apache Kafka 4.3: one line per field. What is generated decodes with bounds (never
 //! more capacity than the remaining bytes could fill) and encodes every version of the tables.
 
+#![expect(clippy::disallowed_methods, reason = "a build script writes what it generates")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;

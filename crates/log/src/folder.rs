@@ -1,5 +1,6 @@
 //! The folder of one partition's log, and the names of the files in it.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use dohle_seams::Disk;
 
 /// What a segment's files end in.
 pub(crate) const SEGMENT_SUFFIXES: [&str; 5] = ["log", "index", "timeindex", "txnindex", "snapshot"];
+/// Added to the name of a file that is no longer part of the log and waits to be removed.
+pub(crate) const DELETED_SUFFIX: &str = ".deleted";
 
 /// `TOPIC-P/`.
 #[derive(Debug)]
@@ -41,6 +44,28 @@ impl Folder {
     /// Removes all files of a segment.
     pub(crate) fn remove_segment(&self, base_offset: Offset) -> io::Result<()> {
         SEGMENT_SUFFIXES.iter().try_for_each(|suffix| self.remove_if_there(&self.file(base_offset, suffix)))
+    }
+
+    /// Renames all files of a segment, so that whoever reads them goes on and a new start removes them. Gives their new
+    /// names.
+    pub(crate) fn set_segment_aside(&self, base_offset: Offset) -> io::Result<Vec<PathBuf>> {
+        let mut renamed = Vec::new();
+        for suffix in SEGMENT_SUFFIXES {
+            let path = self.file(base_offset, suffix);
+            let mut name = OsString::from(path.as_os_str());
+            name.push(DELETED_SUFFIX);
+            match self.disk.rename(&path, Path::new(&name)) {
+                Ok(()) => renamed.push(name.into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(renamed)
+    }
+
+    /// Makes the names in the folder survive a crash of the machine.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.disk.sync_directory(&self.path)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use dohle_model::{LeaderEpoch, Offset};
-use dohle_protocol::record_batch::{BatchHeader, records};
+use dohle_protocol::record_batch::{BatchHeader, find_by_timestamp};
 use dohle_seams::DiskFile;
 use parking_lot::RwLock;
 
@@ -35,6 +35,20 @@ pub struct LogReader {
 }
 
 impl LogReader {
+    pub(crate) fn new(
+        segments: Vec<Arc<Segment>>,
+        epochs: LeaderEpochs,
+        log_start_offset: Offset,
+        log_end_offset: Offset,
+    ) -> Self {
+        Self {
+            segments: ArcSwap::from_pointee(segments),
+            log_start_offset: AtomicI64::new(log_start_offset.0),
+            log_end_offset: AtomicI64::new(log_end_offset.0),
+            epochs: RwLock::new(epochs),
+        }
+    }
+
     /// The first readable offset.
     #[must_use]
     pub fn log_start_offset(&self) -> Offset {
@@ -85,32 +99,58 @@ impl LogReader {
         upper_bound: Offset,
         at_least_one_batch: bool,
     ) -> Result<LogSlice, ReadError> {
+        self.unless_deleted(offset, || self.try_read(offset, max_bytes, upper_bound, at_least_one_batch))
+    }
+
+    /// Retention may take a segment's files away after it was chosen: then the log starts behind it, and `read` is asked
+    /// again to say so.
+    fn unless_deleted<T>(&self, offset: Offset, read: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        match read() {
+            Err(ReadError::Storage(error)) if error.kind() == io::ErrorKind::NotFound => {
+                if offset < self.log_start_offset() { read() } else { Err(ReadError::Storage(error)) }
+            }
+            other => other,
+        }
+    }
+
+    fn try_read(
+        &self,
+        offset: Offset,
+        max_bytes: usize,
+        upper_bound: Offset,
+        at_least_one_batch: bool,
+    ) -> Result<LogSlice, ReadError> {
         let (start, end) = (self.log_start_offset(), self.log_end_offset());
         if offset < start || offset > end {
             return Err(ReadError::OutOfRange { requested: offset, log_start_offset: start, log_end_offset: end });
         }
         let segments = self.segments.load();
-        let first = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
-        if offset >= upper_bound {
-            return Ok(LogSlice { file: Arc::clone(&segments[first].file), position: 0, size_bytes: 0 });
+        if offset < upper_bound {
+            let first = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
+            for segment in &segments[first..] {
+                // In this order: what is appended in between then lies behind the size, not before the bound.
+                let size = segment.size_bytes();
+                let all_below_bound = segment.next_offset() <= upper_bound;
+                let Some(batch) = segment.find(offset)? else { continue };
+                let limit = if all_below_bound {
+                    size
+                } else {
+                    segment.find(upper_bound)?.map_or(size, |bound| bound.position.min(size))
+                };
+                let available = usize::try_from(limit.saturating_sub(batch.position)).unwrap_or(usize::MAX);
+                let size_bytes = if batch.size_bytes <= max_bytes {
+                    available.min(max_bytes)
+                } else if at_least_one_batch {
+                    batch.size_bytes.min(available)
+                } else {
+                    0
+                };
+                return Ok(LogSlice { file: segment.file()?, position: batch.position, size_bytes });
+            }
         }
-        for (at, segment) in segments.iter().enumerate().skip(first) {
-            let Some(batch) = segment.find(offset)? else { continue };
-            let next_base = segments.get(at + 1).map_or(end, |next| next.base_offset());
-            let limit = if upper_bound >= next_base {
-                segment.size_bytes()
-            } else {
-                segment.find(upper_bound)?.map_or_else(|| segment.size_bytes(), |bound| bound.position)
-            };
-            let available = usize::try_from(limit.saturating_sub(batch.position)).unwrap_or(usize::MAX);
-            let size_bytes = if batch.size_bytes > max_bytes {
-                if at_least_one_batch { batch.size_bytes.min(available) } else { 0 }
-            } else {
-                available.min(max_bytes)
-            };
-            return Ok(LogSlice { file: Arc::clone(&segment.file), position: batch.position, size_bytes });
-        }
-        Ok(LogSlice { file: Arc::clone(&segments[first].file), position: 0, size_bytes: 0 })
+        // The active segment's file is open in any case.
+        let file = segments.last().expect("a log has a segment at least").file()?;
+        Ok(LogSlice { file, position: 0, size_bytes: 0 })
     }
 
     /// The first record at or after `timestamp` below `upper_bound` (exclusive): its offset, its timestamp and the epoch of
@@ -124,28 +164,33 @@ impl LogReader {
         upper_bound: Offset,
     ) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
         let start = self.log_start_offset();
+        self.unless_deleted(start, || self.try_offset_for_timestamp(timestamp, upper_bound))
+    }
+
+    fn try_offset_for_timestamp(
+        &self,
+        timestamp: i64,
+        upper_bound: Offset,
+    ) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
+        let start = self.log_start_offset();
         for segment in self.segments.load().iter() {
             if segment.max_timestamp().0 < timestamp || segment.next_offset() <= start {
                 continue;
             }
-            let mut found = segment.find_timestamp(timestamp)?;
-            while let Some(batch) = found {
+            let mut from = start;
+            while let Some(batch) = segment.find_timestamp(timestamp, from)? {
                 if batch.base_offset >= upper_bound {
                     return Ok(None);
                 }
                 let bytes = segment.read_batch(&batch)?;
                 let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
                 let epoch = BatchHeader::decode(&bytes).map_err(invalid)?.partition_leader_epoch;
-                let record = records(&bytes)
-                    .map_err(invalid)?
-                    .into_iter()
-                    .find(|record| record.timestamp >= timestamp && record.offset >= start.0);
-                if let Some(record) = record {
-                    let offset = Offset(record.offset);
-                    return Ok((offset < upper_bound).then_some((offset, record.timestamp, LeaderEpoch(epoch))));
+                if let Some((offset, found)) = find_by_timestamp(&bytes, start.0, timestamp).map_err(invalid)? {
+                    let offset = Offset(offset);
+                    return Ok((offset < upper_bound).then_some((offset, found, LeaderEpoch(epoch))));
                 }
                 // All that is late enough in this batch lies before the log's start: go on behind it.
-                found = segment.find(batch.last_offset.plus(1))?;
+                from = batch.last_offset.plus(1);
             }
         }
         Ok(None)

@@ -35,7 +35,7 @@ pub(crate) struct BatchPosition {
 }
 
 impl BatchPosition {
-    fn new(header: &BatchHeader, position: u64) -> Self {
+    pub(crate) fn new(header: &BatchHeader, position: u64) -> Self {
         Self {
             base_offset: Offset(header.base_offset),
             last_offset: Offset(header.last_offset()),

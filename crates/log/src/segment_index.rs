@@ -44,8 +44,7 @@ pub(crate) struct SegmentIndex {
 impl SegmentIndex {
     /// Empty indexes, whatever the files held: for a new segment or one that is recovered.
     pub(crate) fn create(folder: &Arc<Folder>, base_offset: Offset, size_bytes: usize) -> io::Result<Self> {
-        let entries =
-            Entries::Memory { offsets: Vec::new(), times: Vec::new(), written_offsets: 0, written_times: 0 };
+        let entries = Entries::Memory { offsets: Vec::new(), times: Vec::new(), written_offsets: 0, written_times: 0 };
         let index = Self { folder: Arc::clone(folder), base_offset, entries };
         index.set_sizes(0, 0)?;
         index.preallocate(size_bytes)?;

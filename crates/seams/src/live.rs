@@ -1,5 +1,5 @@
 //! The real world: the operating system's files, clock and randomness, and a pool of threads.
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this module is where the seams touch the system")]
+#![expect(clippy::disallowed_methods, reason = "this module is where the seams touch the system")]
 
 use std::collections::VecDeque;
 use std::fs;
