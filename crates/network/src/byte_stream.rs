@@ -31,12 +31,12 @@ pub trait ByteStream: Send + Debug {
     /// The stream's error.
     fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Reads into the free capacity of `buffer`, never more: how many bytes came; 0 at the end of the stream. `buffer` must
-    /// have free capacity.
+    /// Appends up to `limit` bytes to `buffer`, which must have room for them without growing: how many bytes came, 0 at the
+    /// end of the stream. `limit` is at least 1.
     ///
     /// # Errors
     /// The stream's error.
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>>;
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut, limit: usize) -> Poll<io::Result<usize>>;
 
     /// Ready when the other end has closed, even though bytes that it sent before may still wait to be read.
     fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()>;

@@ -9,6 +9,11 @@ use std::time::Duration;
 pub struct ConnectionLimits {
     /// Connections at a time; further ones wait to be accepted until another ends (`max.connections`).
     pub connections_max: usize,
+    /// The listener for other brokers (`inter.broker.listener.name`), where clients have another: its connections are taken
+    /// above `connections_max` and the rate, and then the connection of another listener that was quiet for longest ends.
+    pub inter_broker_listener: Option<String>,
+    /// New connections in a second; further ones wait to be accepted (`max.connection.creation.rate`). `None`: no limit.
+    pub connection_creation_rate_max: Option<u32>,
     /// Connections of one address at a time; further ones are closed (`max.connections.per.ip`).
     pub connections_per_ip_max: usize,
     /// Addresses with a limit of their own (`max.connections.per.ip.overrides`, names resolved).
@@ -28,6 +33,8 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections_max: i32::MAX as usize,
+            inter_broker_listener: None,
+            connection_creation_rate_max: None,
             connections_per_ip_max: i32::MAX as usize,
             connections_per_ip_overrides: BTreeMap::new(),
             idle_max: Some(Duration::from_secs(600)),

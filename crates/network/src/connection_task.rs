@@ -4,17 +4,16 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::task::AtomicWaker;
 use tokio::time::{Instant, Sleep};
 
 use crate::byte_stream::ByteStream;
 use crate::connection::Connection;
+use crate::connection_control::ConnectionControl;
 use crate::frame_buffer::{FrameBuffer, FrameHead, InvalidFrameSize, TURN_BYTES};
-use crate::output::Output;
+use crate::output::{Output, SendError};
 use crate::response::{CloseReason, Outcome, Response};
 use crate::service::Service;
 
@@ -24,38 +23,25 @@ const FRAME_COST_MIN_BYTES: usize = 512;
 const TURN_RESPONSE_BYTES: usize = 1024 * 1024;
 /// How many requests of a connection may wait.
 const PENDING_MAX: usize = 512;
-
-/// Through which the server reaches a connection.
-#[derive(Debug, Default)]
-pub(crate) struct Control {
-    draining: AtomicBool,
-    waker: AtomicWaker,
-}
-
-impl Control {
-    /// Lets the connection finish what it has started and end.
-    pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
-        self.waker.wake();
-    }
-
-    fn is_draining(&self, context: &Context<'_>) -> bool {
-        self.waker.register(context.waker());
-        self.draining.load(Ordering::Acquire)
-    }
-}
+/// No further request is started while those that wait have frames of this size together, as they may hold on to them.
+const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A request that was started and whose response has not left.
-enum Pending {
+struct Pending {
+    answer: PendingAnswer,
+    frame_bytes: usize,
+}
+
+enum PendingAnswer {
     Waiting(Pin<Box<dyn Future<Output = Response> + Send>>),
     Ready(Response),
 }
 
 impl Pending {
     fn poll(&mut self, context: &mut Context<'_>) -> bool {
-        if let Self::Waiting(future) = self {
+        if let PendingAnswer::Waiting(future) = &mut self.answer {
             match future.as_mut().poll(context) {
-                Poll::Ready(response) => *self = Self::Ready(response),
+                Poll::Ready(response) => self.answer = PendingAnswer::Ready(response),
                 Poll::Pending => return false,
             }
         }
@@ -66,13 +52,15 @@ impl Pending {
 pub(crate) struct ConnectionTask<S> {
     service: Arc<S>,
     connection: Connection,
-    control: Arc<Control>,
+    control: Arc<ConnectionControl>,
     stream: Box<dyn ByteStream>,
     input: FrameBuffer,
     /// In request order; the first is never ready while the task waits.
     pending: VecDeque<Pending>,
     /// Whether all that is pending may be overlapped.
     pending_overlaps: bool,
+    /// Frames of what is pending.
+    pending_bytes: usize,
     output: Output,
     /// Set: no frame is taken any more, and the connection ends when all was answered.
     ending: Option<CloseReason>,
@@ -89,7 +77,7 @@ impl<S: Service> ConnectionTask<S> {
     pub(crate) fn new(
         service: Arc<S>,
         connection: Connection,
-        control: Arc<Control>,
+        control: Arc<ConnectionControl>,
         stream: Box<dyn ByteStream>,
         input: FrameBuffer,
         idle_max: Option<Duration>,
@@ -102,6 +90,7 @@ impl<S: Service> ConnectionTask<S> {
             input,
             pending: VecDeque::new(),
             pending_overlaps: true,
+            pending_bytes: 0,
             output: Output::default(),
             ending: None,
             throttled_until: None,
@@ -143,15 +132,16 @@ impl<S: Service> ConnectionTask<S> {
         if let Some(mut head) = self.may_take() {
             let mut turn = S::Turn::default();
             let mut cost = 0;
+            let mut gathers = false;
             loop {
                 let frame = self.input.take(head);
                 cost += head.size_bytes.max(FRAME_COST_MIN_BYTES);
                 self.spent += FRAME_COST_MIN_BYTES;
-                let overlaps = self.overlaps(head);
+                gathers |= self.overlaps(head);
                 match self.service.call(&self.connection, frame, &mut turn).await {
                     Outcome::Now(response) if self.pending.is_empty() => self.answer(response),
-                    Outcome::Now(response) => self.wait_in_line(Pending::Ready(response), overlaps),
-                    Outcome::Later(future) => self.wait_in_line(Pending::Waiting(future), overlaps),
+                    Outcome::Now(response) => self.wait_in_line(PendingAnswer::Ready(response), head),
+                    Outcome::Later(future) => self.wait_in_line(PendingAnswer::Waiting(future), head),
                     Outcome::NoResponse => {}
                     Outcome::Close { reason } => self.ending = Some(reason),
                 }
@@ -159,8 +149,9 @@ impl<S: Service> ConnectionTask<S> {
                     break;
                 }
                 match self.may_take_in_turn() {
-                    Some(next) => head = next,
-                    None => break,
+                    // What the turn has gathered, even from requests without a response, comes before what may not overlap.
+                    Some(next) if !gathers || self.overlaps(next) => head = next,
+                    _ => break,
                 }
             }
             self.service.end_turn(turn);
@@ -182,7 +173,11 @@ impl<S: Service> ConnectionTask<S> {
 
     /// The same within a turn, where responses gather.
     fn may_take_in_turn(&mut self) -> Option<FrameHead> {
-        if self.ending.is_some() || self.throttled_until.is_some() || self.pending.len() >= PENDING_MAX {
+        if self.ending.is_none() && self.control.is_draining() {
+            self.ending = Some(CloseReason::ShuttingDown);
+        }
+        let is_full = self.pending.len() >= PENDING_MAX || self.pending_bytes >= PENDING_BYTES_MAX;
+        if is_full || self.ending.is_some() || self.throttled_until.is_some() {
             return None;
         }
         match self.input.head() {
@@ -198,9 +193,10 @@ impl<S: Service> ConnectionTask<S> {
         head.api_key.is_some_and(|key| self.service.overlaps(key))
     }
 
-    fn wait_in_line(&mut self, pending: Pending, overlaps: bool) {
-        self.pending_overlaps = overlaps && (self.pending_overlaps || self.pending.is_empty());
-        self.pending.push_back(pending);
+    fn wait_in_line(&mut self, answer: PendingAnswer, head: FrameHead) {
+        self.pending_overlaps = self.overlaps(head) && (self.pending_overlaps || self.pending.is_empty());
+        self.pending_bytes += head.size_bytes;
+        self.pending.push_back(Pending { answer, frame_bytes: head.size_bytes });
     }
 
     /// Polls what is new from `before` on once, and moves what is ready at the front to the output.
@@ -209,9 +205,10 @@ impl<S: Service> ConnectionTask<S> {
             pending.poll(context);
         }
         while self.pending.front_mut().is_some_and(|first| first.poll(context)) {
-            let Some(Pending::Ready(response)) = self.pending.pop_front() else {
+            let Some(Pending { answer: PendingAnswer::Ready(response), frame_bytes }) = self.pending.pop_front() else {
                 unreachable!("it was polled to its end")
             };
+            self.pending_bytes -= frame_bytes;
             self.answer(response);
         }
     }
@@ -224,6 +221,7 @@ impl<S: Service> ConnectionTask<S> {
         if let Some(reason) = response.close.take() {
             self.ending = Some(reason);
             self.pending.clear();
+            self.pending_bytes = 0;
         }
         self.output.push_response(response);
     }
@@ -232,7 +230,8 @@ impl<S: Service> ConnectionTask<S> {
         while !self.output.is_empty() {
             let sent = poll_fn(|context| match self.output.poll_send(self.stream.as_mut(), context) {
                 Poll::Ready(Ok(sent)) => Poll::Ready(Ok(sent)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(failed(&error))),
+                Poll::Ready(Err(SendError::Stream(error))) => Poll::Ready(Err(failed(&error))),
+                Poll::Ready(Err(SendError::Region(error))) => Poll::Ready(Err(CloseReason::RegionFailed(error.kind()))),
                 Poll::Pending => {
                     self.spent = 0;
                     self.poll_idle(context).map(|()| Err(CloseReason::Idle))
@@ -240,6 +239,7 @@ impl<S: Service> ConnectionTask<S> {
             })
             .await?;
             self.last_active = Instant::now();
+            self.control.sent(sent, self.last_active);
             self.spent += sent;
             if self.spent >= TURN_BYTES && !self.output.is_empty() {
                 self.spent = 0;
@@ -251,7 +251,7 @@ impl<S: Service> ConnectionTask<S> {
 
     /// Waits until something can be done; all that was ready to be sent is sent.
     fn poll_wait(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
-        if self.ending.is_none() && self.control.is_draining(context) {
+        if self.ending.is_none() && self.control.poll_draining(context) {
             self.ending = Some(CloseReason::ShuttingDown);
         }
         if self.ending.is_some() && self.pending.is_empty() {
@@ -273,12 +273,15 @@ impl<S: Service> ConnectionTask<S> {
                 Poll::Ready(Ok(received)) => {
                     self.spent += received;
                     self.last_active = Instant::now();
+                    self.control.received(received, self.last_active);
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(failed(&error))),
                 Poll::Pending => {}
             }
-        } else if self.stream.poll_closed(context).is_ready() {
+        } else if !self.pending.is_empty() && self.stream.poll_closed(context).is_ready() {
+            // While only a throttle is waited for, the end is not looked for: a peer that needs no responses (acks=0) may
+            // have closed behind requests that are still to be read.
             return Poll::Ready(Err(CloseReason::PeerClosed));
         }
         self.spent = 0;

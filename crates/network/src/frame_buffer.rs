@@ -100,19 +100,20 @@ impl FrameBuffer {
         }
         let mut received = 0;
         loop {
-            if self.poll_room(context).is_pending() {
+            let Poll::Ready(room) = self.poll_room(context) else {
                 return if received > 0 { Poll::Ready(Ok(received)) } else { Poll::Pending };
-            }
-            match stream.poll_read(context, &mut self.filled) {
+            };
+            match stream.poll_read(context, &mut self.filled, room) {
                 Poll::Ready(Ok(count)) => {
                     received += count;
-                    if count == 0 || self.filled.len() < self.filled.capacity() || received >= TURN_BYTES {
+                    if count < room || received >= TURN_BYTES {
                         return Poll::Ready(Ok(received));
                     }
                     self.block_bytes = TURN_BYTES;
                 }
+                // What came before an error or the end is served first; both are met again by the next read.
+                Poll::Ready(Err(_)) | Poll::Pending if received > 0 => return Poll::Ready(Ok(received)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending if received > 0 => return Poll::Ready(Ok(received)),
                 Poll::Pending => {
                     self.release_unused();
                     return Poll::Pending;
@@ -121,8 +122,9 @@ impl FrameBuffer {
         }
     }
 
-    /// Makes free capacity for the rest of the first frame, or for a block.
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Makes free capacity for the rest of the first frame, or for a block: how many bytes may be read into it. There may
+    /// be more, from an earlier use of the buffer; what is read must not depend on that, or a simulation would not repeat.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<usize> {
         let held = self.filled.len();
         let first = self.size_of_first().ok().flatten().map_or(0, |size_bytes| PREFIX_BYTES + size_bytes);
         let target = if first > self.block_bytes && first > held {
@@ -145,7 +147,7 @@ impl FrameBuffer {
             self.filled.reserve(target - held);
         }
         self.allocated = self.allocated.max(self.filled.capacity());
-        Poll::Ready(())
+        Poll::Ready(target - held)
     }
 
     /// Gives the buffer and the reservation back where nothing is in it.
@@ -172,6 +174,11 @@ impl FrameBuffer {
     #[cfg(test)]
     pub(crate) fn owns_buffer(&self) -> bool {
         self.filled.capacity() > 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn capacity_bytes(&self) -> usize {
+        self.filled.capacity()
     }
 }
 

@@ -16,8 +16,10 @@
 
 mod byte_stream;
 mod connection;
+mod connection_control;
 mod connection_limits;
 mod connection_task;
+mod creation_rate;
 mod frame_buffer;
 mod output;
 mod request_memory;
@@ -26,6 +28,8 @@ mod server;
 mod service;
 pub mod simulated;
 pub mod tcp;
+#[cfg(test)]
+mod tests;
 
 pub use byte_stream::{Acceptor, ByteStream, Following};
 pub use connection::{ClientSoftware, Connection};

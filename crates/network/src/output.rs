@@ -21,6 +21,27 @@ const GATHER_BYTES: usize = 256 * 1024;
 /// How many parts one write gathers.
 const GATHER_PARTS: usize = 128;
 
+/// Why a response could not be sent. Part of it may have left, so the connection cannot go on.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// The peer or the way to it.
+    Stream(io::Error),
+    /// Our own disk.
+    Region(io::Error),
+}
+
+impl SendError {
+    /// One system call touches both: only these errors are the file's.
+    fn of_region(error: io::Error) -> Self {
+        let disk = [rustix::io::Errno::IO, rustix::io::Errno::NXIO].map(rustix::io::Errno::raw_os_error);
+        if error.raw_os_error().is_some_and(|code| disk.contains(&code)) {
+            Self::Region(error)
+        } else {
+            Self::Stream(error)
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     parts: VecDeque<ResponsePart>,
@@ -56,12 +77,13 @@ impl Output {
         &mut self,
         stream: &mut dyn ByteStream,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<Result<usize, SendError>> {
         if let Some(ResponsePart::Region { file, position, size_bytes }) = self.parts.front_mut()
             && *size_bytes >= REGION_READ_BELOW_BYTES
         {
             let slice = (*size_bytes).min(REGION_SLICE_BYTES);
-            if let Some(sent) = ready!(stream.poll_send_region(context, file.as_ref(), *position, slice))? {
+            let result = ready!(stream.poll_send_region(context, file.as_ref(), *position, slice));
+            if let Some(sent) = result.map_err(SendError::of_region)? {
                 if sent == 0 {
                     return Poll::Ready(Err(cut_off()));
                 }
@@ -85,7 +107,7 @@ impl Output {
         Poll::Ready(Ok(sent))
     }
 
-    fn poll_write(&mut self, stream: &mut dyn ByteStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_write(&mut self, stream: &mut dyn ByteStream, context: &mut Context<'_>) -> Poll<Result<usize, SendError>> {
         let mut gathered = 0;
         let mut count = 0;
         for part in self.parts.iter_mut().take(GATHER_PARTS) {
@@ -108,9 +130,9 @@ impl Output {
             }
         }
         let following = if count < self.parts.len() { Following::More } else { Following::Nothing };
-        let sent = ready!(stream.poll_write(context, &slices[..count], following))?;
+        let sent = ready!(stream.poll_write(context, &slices[..count], following)).map_err(SendError::Stream)?;
         if sent == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            return Poll::Ready(Err(SendError::Stream(io::ErrorKind::WriteZero.into())));
         }
         self.advance(sent);
         Poll::Ready(Ok(sent))
@@ -133,15 +155,15 @@ impl Output {
     }
 }
 
-fn read_region(file: &dyn DiskFile, position: u64, size_bytes: usize) -> io::Result<Bytes> {
+fn read_region(file: &dyn DiskFile, position: u64, size_bytes: usize) -> Result<Bytes, SendError> {
     let mut bytes = BytesMut::zeroed(size_bytes);
-    if file.read_at(&mut bytes, position)? < size_bytes {
+    if file.read_at(&mut bytes, position).map_err(SendError::Region)? < size_bytes {
         return Err(cut_off());
     }
     Ok(bytes.freeze())
 }
 
 /// The peer was told a size that can no longer be given.
-fn cut_off() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended within a region that was to be sent")
+fn cut_off() -> SendError {
+    SendError::Region(io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended within a region that was to be sent"))
 }

@@ -66,9 +66,12 @@ pub enum CloseReason {
     /// The server shuts down.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// The stream failed, or the disk while a response was sent.
-    #[error("failed: {0}")]
+    /// The stream failed.
+    #[error("the connection failed: {0}")]
     Failed(std::io::ErrorKind),
+    /// A region of a file could not be read while its response was being sent.
+    #[error("a file could not be read for a response: {0}")]
+    RegionFailed(std::io::ErrorKind),
 }
 
 /// A piece of a response.

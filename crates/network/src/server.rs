@@ -13,12 +13,15 @@ use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::byte_stream::{Acceptor, ByteStream};
 use crate::connection::Connection;
+use crate::connection_control::{ConnectionControl, Traffic};
 use crate::connection_limits::ConnectionLimits;
-use crate::connection_task::{ConnectionTask, Control};
+use crate::connection_task::ConnectionTask;
+use crate::creation_rate::CreationRate;
 use crate::frame_buffer::FrameBuffer;
 use crate::request_memory::RequestMemory;
 use crate::response::CloseReason;
@@ -49,6 +52,10 @@ pub struct NetworkCounters {
     pub refused: u64,
     /// Connections closed because nothing came or went for too long.
     pub expired: u64,
+    /// Bytes received on all connections.
+    pub received_bytes: u64,
+    /// Bytes sent on all connections.
+    pub sent_bytes: u64,
 }
 
 /// Serves listeners until it is shut down. Dropping it ends all connections at once.
@@ -66,6 +73,8 @@ struct Shared {
     table: Mutex<ConnectionTable>,
     /// Told whenever a connection has ended or the limits have changed.
     changed: Notify,
+    creation_rate: Mutex<CreationRate>,
+    traffic: Arc<Traffic>,
     accepted: AtomicU64,
     refused: AtomicU64,
     expired: AtomicU64,
@@ -73,6 +82,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct ConnectionTable {
+    /// No connection is added any more.
+    closed: bool,
     connections: BTreeMap<u64, Entry>,
     per_address: BTreeMap<IpAddr, usize>,
     per_listener: BTreeMap<Arc<str>, usize>,
@@ -80,7 +91,8 @@ struct ConnectionTable {
 
 #[derive(Debug)]
 struct Entry {
-    control: Arc<Control>,
+    listener: Arc<str>,
+    control: Arc<ConnectionControl>,
     /// Set as soon as the task is started.
     abort: Option<AbortHandle>,
 }
@@ -128,11 +140,13 @@ impl Server {
             memory,
             table: Mutex::default(),
             changed: Notify::new(),
+            creation_rate: Mutex::default(),
+            traffic: Arc::default(),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             expired: AtomicU64::new(0),
         });
-        let addresses =
+        let addresses: Vec<_> =
             listeners.iter().map(|listener| (listener.name.clone(), listener.acceptor.local_address())).collect();
         let accepting = listeners
             .into_iter()
@@ -143,6 +157,7 @@ impl Server {
                     runtime: runtime.clone(),
                     name: listener.name.into(),
                     connections_max: listener.connections_max,
+                    is_only_listener: addresses.len() == 1,
                 };
                 runtime.spawn(accepting.run(listener.acceptor))
             })
@@ -164,7 +179,17 @@ impl Server {
             accepted: self.shared.accepted.load(Ordering::Relaxed),
             refused: self.shared.refused.load(Ordering::Relaxed),
             expired: self.shared.expired.load(Ordering::Relaxed),
+            received_bytes: self.shared.traffic.received_bytes.load(Ordering::Relaxed),
+            sent_bytes: self.shared.traffic.sent_bytes.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many connections each listener has now, listeners in the order of the start.
+    #[must_use]
+    pub fn connection_counts(&self) -> Vec<(&str, usize)> {
+        let table = self.shared.table.lock();
+        let count = |name: &str| table.per_listener.get(name).copied().unwrap_or(0);
+        self.listeners.iter().map(|(name, _)| (name.as_str(), count(name))).collect()
     }
 
     /// Changes the limits for new connections. Connections above them stay; the limit on queued bytes cannot change.
@@ -184,6 +209,7 @@ impl Server {
             entry.control.drain();
         }
         if tokio::time::timeout(grace, self.shared.all_ended()).await.is_err() {
+            tracing::info!("ending connections that still have requests waiting");
             self.shared.abort_all();
             self.shared.all_ended().await;
         }
@@ -217,19 +243,42 @@ impl Shared {
     }
 
     fn abort_all(&self) {
-        // An aborted task that is not running is dropped here and now, and takes its slot back under the same lock.
-        let aborts: Vec<_> = self.table.lock().connections.values().filter_map(|entry| entry.abort.clone()).collect();
+        // Collected first: a task that ends gives its place back, which takes the lock.
+        let aborts: Vec<_> = {
+            let mut table = self.table.lock();
+            table.closed = true;
+            table.connections.values().filter_map(|entry| entry.abort.clone()).collect()
+        };
         for abort in aborts {
             abort.abort();
         }
     }
 
-    fn has_room(&self, listener: &str, listener_max: Option<usize>) -> bool {
+    /// Ends the connection that was quiet for longest among those of other listeners than `listener`, where there are more
+    /// connections than may be.
+    fn end_quietest_beside(&self, listener: &str) {
         let connections_max = self.limits.read().connections_max;
-        let table = self.table.lock();
-        table.connections.len() < connections_max
-            && listener_max.is_none_or(|max| table.per_listener.get(listener).copied().unwrap_or(0) < max)
+        let abort = {
+            let table = self.table.lock();
+            if table.connections.len() <= connections_max {
+                return;
+            }
+            let others = table.connections.values().filter(|entry| &*entry.listener != listener);
+            others.min_by_key(|entry| entry.control.last_active()).and_then(|entry| entry.abort.clone())
+        };
+        if let Some(abort) = abort {
+            tracing::warn!(listener, connections_max, "too many connections: ended one of another listener");
+            abort.abort();
+        }
     }
+}
+
+/// Why a connection is not served now.
+enum Refusal {
+    /// There are as many as there may be.
+    NoRoom,
+    /// Its address has this many, which is all that it may have.
+    AddressHasTooMany(usize),
 }
 
 /// The accepting task of one listener.
@@ -239,17 +288,17 @@ struct Accepting<S> {
     runtime: Handle,
     name: Arc<str>,
     connections_max: Option<usize>,
+    is_only_listener: bool,
 }
 
 impl<S: Service> Accepting<S> {
     async fn run(self, mut acceptor: Box<dyn Acceptor>) {
         loop {
-            if !self.shared.has_room(&self.name, self.connections_max) {
-                tracing::warn!(listener = &*self.name, "too many connections: new ones wait");
-                self.shared.wait_until(|shared| shared.has_room(&self.name, self.connections_max)).await;
-            }
             match poll_fn(|context| acceptor.poll_accept(context)).await {
-                Ok(stream) => self.serve(stream),
+                Ok(stream) => {
+                    self.wait_for_rate().await;
+                    self.take(stream).await;
+                }
                 Err(error) if is_of_one_connection(&error) => {
                     tracing::debug!(listener = &*self.name, %error, "a connection was gone before it was accepted");
                 }
@@ -261,37 +310,80 @@ impl<S: Service> Accepting<S> {
         }
     }
 
-    fn serve(&self, stream: Box<dyn ByteStream>) {
+    /// Whether the limits of all listeners together do not hold this one back: brokers must reach each other however many
+    /// clients there are.
+    fn is_protected(&self) -> bool {
+        !self.is_only_listener && self.shared.limits.read().inter_broker_listener.as_deref() == Some(&*self.name)
+    }
+
+    fn has_room(&self, table: &ConnectionTable) -> bool {
+        let connections_max = if self.is_protected() { usize::MAX } else { self.shared.limits.read().connections_max };
+        let of_listener = table.per_listener.get(&self.name).copied().unwrap_or(0);
+        table.connections.len() < connections_max && self.connections_max.is_none_or(|max| of_listener < max)
+    }
+
+    async fn wait_for_rate(&self) {
+        let Some(rate) = self.shared.limits.read().connection_creation_rate_max else { return };
+        if self.is_protected() {
+            return;
+        }
+        let now = Instant::now();
+        let until = self.shared.creation_rate.lock().take(rate, now);
+        if until > now {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Serves a connection once there is room for it.
+    async fn take(&self, stream: Box<dyn ByteStream>) {
+        let address = stream.peer_address().ip();
+        let control = Arc::new(ConnectionControl::new(Arc::clone(&self.shared.traffic)));
+        let mut place = self.try_place(address, &control);
+        if matches!(place, Err(Refusal::NoRoom)) {
+            tracing::warn!(listener = &*self.name, "too many connections: new ones wait");
+            while matches!(place, Err(Refusal::NoRoom)) {
+                self.shared.wait_until(|shared| self.has_room(&shared.table.lock())).await;
+                place = self.try_place(address, &control);
+            }
+        }
+        match place {
+            Ok(slot) => self.serve(stream, slot, control),
+            Err(Refusal::NoRoom) => unreachable!("it was waited for"),
+            Err(Refusal::AddressHasTooMany(address_max)) => {
+                self.shared.refused.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(listener = &*self.name, peer = %address, address_max, "too many connections of an address");
+            }
+        }
+    }
+
+    fn try_place(&self, address: IpAddr, control: &Arc<ConnectionControl>) -> Result<Slot, Refusal> {
         /// Tells connections apart, over all servers of the process.
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-        let peer_address = stream.peer_address();
-        let address = peer_address.ip();
-        let (address_max, idle_max, frame_max) = {
-            let limits = self.shared.limits.read();
-            (limits.connections_of(address), limits.idle_max, limits.request_size_max_bytes)
-        };
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let control = Arc::new(Control::default());
-        {
-            let mut table = self.shared.table.lock();
-            let of_address = table.per_address.entry(address).or_default();
-            if *of_address >= address_max {
-                if *of_address == 0 {
-                    table.per_address.remove(&address);
-                }
-                drop(table);
-                self.shared.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(listener = &*self.name, peer = %address, address_max, "too many connections of an address");
-                return;
-            }
-            *of_address += 1;
-            *table.per_listener.entry(Arc::clone(&self.name)).or_default() += 1;
-            table.connections.insert(id, Entry { control: Arc::clone(&control), abort: None });
+        let address_max = self.shared.limits.read().connections_of(address);
+        let mut table = self.shared.table.lock();
+        if !self.has_room(&table) {
+            return Err(Refusal::NoRoom);
         }
-        let slot = Slot { shared: Arc::clone(&self.shared), id, address, listener: Arc::clone(&self.name) };
-        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+        if table.per_address.get(&address).copied().unwrap_or(0) >= address_max {
+            return Err(Refusal::AddressHasTooMany(address_max));
+        }
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        *table.per_address.entry(address).or_default() += 1;
+        *table.per_listener.entry(Arc::clone(&self.name)).or_default() += 1;
+        let entry = Entry { listener: Arc::clone(&self.name), control: Arc::clone(control), abort: None };
+        table.connections.insert(id, entry);
+        Ok(Slot { shared: Arc::clone(&self.shared), id, address, listener: Arc::clone(&self.name) })
+    }
 
+    fn serve(&self, stream: Box<dyn ByteStream>, slot: Slot, control: Arc<ConnectionControl>) {
+        let peer_address = stream.peer_address();
+        let id = slot.id;
+        self.shared.accepted.fetch_add(1, Ordering::Relaxed);
+        let (idle_max, frame_max) = {
+            let limits = self.shared.limits.read();
+            (limits.idle_max, limits.request_size_max_bytes)
+        };
         let connection = Connection::new(id, Arc::clone(&self.name), peer_address, stream.local_address());
         let input = FrameBuffer::new(id, frame_max, self.shared.memory.clone());
         let span = tracing::debug_span!("connection", id, listener = &*self.name, peer = %peer_address);
@@ -308,13 +400,24 @@ impl<S: Service> Accepting<S> {
                 CloseReason::InvalidFrameSize { .. } => {
                     tracing::warn!(peer = %peer_address, %reason, "connection closed");
                 }
+                CloseReason::RegionFailed(_) => {
+                    tracing::error!(peer = %peer_address, %reason, "connection closed");
+                }
                 _ => tracing::debug!(%reason, "connection closed"),
             }
         };
         let abort = self.runtime.spawn(serving.instrument(span)).abort_handle();
-        // Where the task has ended already, so has its entry.
-        if let Some(entry) = self.shared.table.lock().connections.get_mut(&id) {
+        let mut table = self.shared.table.lock();
+        if table.closed {
+            drop(table);
+            abort.abort();
+        } else if let Some(entry) = table.connections.get_mut(&id) {
+            // Where the task has ended already, so has its entry.
             entry.abort = Some(abort);
+            drop(table);
+        }
+        if self.is_protected() {
+            self.shared.end_quietest_beside(&self.name);
         }
     }
 }

@@ -35,8 +35,14 @@ pub struct SimulatedNetwork {
 #[derive(Debug, Default)]
 struct NetworkState {
     listeners: BTreeMap<String, Arc<Mutex<Backlog>>>,
-    connections: Vec<(String, Arc<Mutex<Pipe>>, Arc<Mutex<Pipe>>)>,
+    connections: Vec<SimulatedConnection>,
     clients: u16,
+}
+
+#[derive(Debug)]
+struct SimulatedConnection {
+    listener: String,
+    pipes: [Arc<Mutex<Pipe>>; 2],
 }
 
 #[derive(Debug)]
@@ -90,8 +96,9 @@ impl SimulatedNetwork {
         state.clients = state.clients.wrapping_add(1);
         let client = SocketAddr::new(client, CLIENT_PORT_FIRST.wrapping_add(state.clients));
         let (there, back) = (Arc::<Mutex<Pipe>>::default(), Arc::<Mutex<Pipe>>::default());
-        state.connections.retain(|(_, there, back)| !(there.lock().is_over() && back.lock().is_over()));
-        state.connections.push((listener.to_owned(), Arc::clone(&there), Arc::clone(&back)));
+        state.connections.retain(|connection| connection.pipes.iter().any(|pipe| !pipe.lock().is_over()));
+        let pipes = [Arc::clone(&there), Arc::clone(&back)];
+        state.connections.push(SimulatedConnection { listener: listener.to_owned(), pipes });
         let end = |incoming: &Arc<Mutex<Pipe>>, outgoing: &Arc<Mutex<Pipe>>, local, peer| SimulatedStream {
             network: Arc::clone(self),
             incoming: Arc::clone(incoming),
@@ -100,19 +107,20 @@ impl SimulatedNetwork {
             peer_address: peer,
             arrival: None,
         };
-        backlog.waiting.push_back(end(&there, &back, backlog.address, client));
+        let server = backlog.address;
+        backlog.waiting.push_back(end(&there, &back, server, client));
         if let Some(waker) = backlog.waker.take() {
             waker.wake();
         }
-        Ok(end(&back, &there, client, backlog.address))
+        Ok(end(&back, &there, client, server))
     }
 
     /// Breaks all connections of a listener, as a failing router does: both ends get an error at once.
     pub fn reset_connections(&self, listener: &str) {
-        for (name, there, back) in &self.state.lock().connections {
-            if name == listener {
-                there.lock().reset();
-                back.lock().reset();
+        let state = self.state.lock();
+        for connection in state.connections.iter().filter(|connection| connection.listener == listener) {
+            for pipe in &connection.pipes {
+                pipe.lock().reset();
             }
         }
     }
@@ -336,9 +344,8 @@ impl ByteStream for SimulatedStream {
         self.poll_arrived(context).map_ok(|_| ())
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let room = buffer.capacity() - buffer.len();
-        let bytes = ready!(self.poll_take(context, room))?;
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut, limit: usize) -> Poll<io::Result<usize>> {
+        let bytes = ready!(self.poll_take(context, limit))?;
         buffer.extend_from_slice(&bytes);
         Poll::Ready(Ok(bytes.len()))
     }

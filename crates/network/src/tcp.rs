@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use dohle_seams::DiskFile;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncReadExt, Interest};
@@ -146,14 +146,13 @@ impl ByteStream for TcpByteStream {
         self.stream.poll_read_ready(context)
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut, limit: usize) -> Poll<io::Result<usize>> {
         self.closed = None;
-        let room = buffer.capacity() - buffer.len();
         let stream = Arc::get_mut(&mut self.stream).expect("the one other owner was dropped above");
-        // The buffer would grow when full; callers see to it that it is not.
-        debug_assert!(room > 0);
+        debug_assert!(limit > 0 && buffer.capacity() - buffer.len() >= limit);
+        let mut free = buffer.limit(limit);
         // Cancel safe: nothing is read by a read that does not end.
-        pin!(stream.read_buf(buffer)).poll(context)
+        pin!(stream.read_buf(&mut free)).poll(context)
     }
 
     fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
