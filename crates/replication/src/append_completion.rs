@@ -31,9 +31,12 @@ pub enum ProduceError {
     /// The time-out passed before enough replicas had the batch.
     #[error("the time-out passed before the batch was committed")]
     TimedOut,
+    /// The topic was deleted, or the partition moved away.
+    #[error("the partition is no longer hosted here")]
+    NotHosted,
     /// The log directory failed.
     #[error("the log directory failed: {0}")]
-    Storage(String),
+    Storage(Arc<str>),
 }
 
 impl ProduceError {
@@ -45,6 +48,7 @@ impl ProduceError {
             Self::NotLeader => ErrorCode::NotLeaderOrFollower,
             Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
             Self::TimedOut => ErrorCode::RequestTimedOut,
+            Self::NotHosted => ErrorCode::UnknownTopicOrPartition,
             Self::Storage(_) => ErrorCode::KafkaStorageError,
         }
     }

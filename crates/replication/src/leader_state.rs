@@ -39,6 +39,18 @@ impl LeaderState {
         }
     }
 
+    /// Takes in a change of replicas or ISR within the leader epoch. What is known of followers that stay is kept.
+    pub fn update_replicas(&mut self, partition_epoch: PartitionEpoch, replicas: &[BrokerId], isr: &[BrokerId]) {
+        if partition_epoch < self.partition_epoch {
+            return;
+        }
+        self.partition_epoch = partition_epoch;
+        self.isr = isr.to_vec();
+        let known = std::mem::take(&mut self.followers);
+        let followers = replicas.iter().filter(|replica| **replica != self.local);
+        self.followers = followers.map(|replica| (*replica, known.get(replica).copied().flatten())).collect();
+    }
+
     /// The epoch that this leader writes into batches.
     #[must_use]
     pub fn leader_epoch(&self) -> LeaderEpoch {
@@ -104,14 +116,7 @@ mod tests {
 
     fn leader(replicas: &[i32], isr: &[i32], min_insync_replicas: i32) -> LeaderState {
         let ids = |ids: &[i32]| ids.iter().map(|id| BrokerId(*id)).collect::<Vec<_>>();
-        LeaderState::new(
-            BrokerId(1),
-            LeaderEpoch(0),
-            PartitionEpoch(0),
-            &ids(replicas),
-            &ids(isr),
-            min_insync_replicas,
-        )
+        LeaderState::new(BrokerId(1), LeaderEpoch(0), PartitionEpoch(0), &ids(replicas), &ids(isr), min_insync_replicas)
     }
 
     #[test]
@@ -132,6 +137,16 @@ mod tests {
         assert_eq!(leader.high_watermark(Offset(10)), None, "broker 3 has fetched nothing yet");
         leader.on_follower_fetch(BrokerId(3), Offset(7));
         assert_eq!(leader.high_watermark(Offset(10)), Some(Offset(7)));
+    }
+
+    #[test]
+    fn a_change_of_the_isr_keeps_what_is_known_of_followers() {
+        let mut leader = leader(&[1, 2, 3], &[1, 2, 3], 1);
+        leader.on_follower_fetch(BrokerId(2), Offset(10));
+        leader.update_replicas(PartitionEpoch(1), &[1, 2, 3].map(BrokerId), &[1, 2].map(BrokerId));
+        assert_eq!(leader.high_watermark(Offset(12)), Some(Offset(10)));
+        leader.update_replicas(PartitionEpoch(0), &[1, 2, 3].map(BrokerId), &[1, 2, 3].map(BrokerId));
+        assert_eq!(leader.isr(), &[1, 2].map(BrokerId), "an older change comes too late");
     }
 
     #[test]

@@ -4,15 +4,24 @@
 //! here knows a request or a socket.
 
 mod append_completion;
+mod append_queue;
+mod checkpoints;
 mod fetch_waiters;
+mod hosted_directory;
 mod leader_state;
+mod log_opening;
 mod maintenance;
 mod partition;
 mod replica_manager;
 
 pub use append_completion::{AppendCompletion, AppendResult, AppendsCompleted, ProduceError};
+pub use append_queue::RequiredAcks;
 pub use fetch_waiters::FetchWaiter;
+pub use hosted_directory::HostedDirectory;
 pub use leader_state::LeaderState;
 pub use maintenance::MaintenanceIntervals;
-pub use partition::{Partition, PartitionError, RequiredAcks};
-pub use replica_manager::{HostedTopic, ReplicaManager, ReplicaManagerOptions, StartError};
+pub use partition::{Partition, PartitionError};
+pub use replica_manager::{HostedTopic, ReplicaManager, ReplicaManagerOptions, ResolveTopicConfig, StartError};
+
+#[cfg(test)]
+mod tests;

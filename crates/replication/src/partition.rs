@@ -1,33 +1,25 @@
-//! One partition hosted by this broker: its log, its append queue, its leader state, and who waits for it.
+//! One partition hosted by this broker: its log, its leader state, what may be read of it, and who waits for it.
 //!
-//! Appends of all connections gather in a queue; whoever gets the log's lock drains it with one gathered write.
-//! A caller that finds the lock taken leaves its batch behind and goes on: nobody blocks a worker on the lock.
-//! The high watermark only grows while this broker leads, and is published before anybody is told of an append.
+//! The high watermark only grows while this broker leads, and is published before anybody is told of an append. How
+//! appends get into the log is told in `append_queue`.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dohle_config::TopicConfig;
-use dohle_log::{Appended, LogReader, LogSlice, PartitionLog, ReadError};
-use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionIndex, TopicId, TopicPartition};
-use dohle_protocol::validation::ValidatedBatch;
+use dohle_log::{LogReader, LogSlice, PartitionLog, ReadError, RemovedFiles};
+use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicPartition};
+use dohle_protocol::ErrorCode;
 use dohle_seams::Environment;
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, RwLock};
 
-use crate::append_completion::{AppendCompletion, ProduceError};
+use crate::append_completion::ProduceError;
+use crate::append_queue::{FlushQueue, PendingAcks, PendingAppend};
 use crate::fetch_waiters::{FetchWaiter, FetchWaiters};
+use crate::hosted_directory::HostedDirectory;
 use crate::leader_state::LeaderState;
-
-/// Which acknowledgements a produce request asks for (`acks`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequiredAcks {
-    /// None, or the leader's alone: `acks=0` and `acks=1`.
-    Leader,
-    /// All in-sync replicas: `acks=all`.
-    All,
-}
 
 /// Why a partition cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +27,12 @@ pub enum PartitionError {
     /// This broker does not lead the partition.
     #[error("this broker does not lead the partition")]
     NotLeader,
+    /// The topic was deleted, or the partition moved away.
+    #[error("the partition is no longer hosted here")]
+    NotHosted,
+    /// The log directory has failed.
+    #[error("the log directory failed: {0}")]
+    Offline(Arc<str>),
     /// The caller still follows an earlier leader epoch and must refresh its metadata (KIP-320).
     #[error("leader epoch {requested} is fenced by {current}")]
     FencedLeaderEpoch {
@@ -59,10 +57,11 @@ pub enum PartitionError {
 impl PartitionError {
     /// The error that the client gets.
     #[must_use]
-    pub fn error_code(&self) -> dohle_protocol::ErrorCode {
-        use dohle_protocol::ErrorCode;
+    pub fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotLeader => ErrorCode::NotLeaderOrFollower,
+            Self::NotHosted => ErrorCode::UnknownTopicOrPartition,
+            Self::Offline(_) => ErrorCode::KafkaStorageError,
             Self::FencedLeaderEpoch { .. } => ErrorCode::FencedLeaderEpoch,
             Self::UnknownLeaderEpoch { .. } => ErrorCode::UnknownLeaderEpoch,
             Self::Read(error) => error.error_code(),
@@ -70,48 +69,36 @@ impl PartitionError {
     }
 }
 
-struct PendingAppend {
-    batch: ValidatedBatch,
-    required_acks: RequiredAcks,
-    completion: Arc<AppendCompletion>,
-    index: usize,
-}
-
-/// An append that is in the leader's log and waits for the high watermark.
-struct PendingAck {
-    end_offset: Offset,
-    appended: Appended,
-    completion: Arc<AppendCompletion>,
-    index: usize,
-}
-
-/// Appends that wait for the disk, where the topic asks for flushes (`flush.messages`). One flush runs at a time;
-/// what is appended meanwhile waits for the next one, so that one fsync serves many appends.
-#[derive(Default)]
-struct FlushQueue {
-    running: bool,
-    waiting: Vec<(PendingAppend, Appended)>,
-    /// While a flush runs: everything below is as durable as the topic asks for and may be committed.
-    durable_end: Offset,
+/// Why a partition serves nothing any more.
+#[derive(Clone, Debug)]
+pub(crate) enum Closed {
+    /// Its topic was deleted, or it moved away; its files are set aside.
+    NotHosted,
+    /// The disk failed under it.
+    Offline(Arc<str>),
+    /// The node stops.
+    Stopped,
 }
 
 /// One partition hosted by this broker.
 pub struct Partition {
-    this: Weak<Self>,
+    pub(crate) this: Weak<Self>,
     topic_partition: TopicPartition,
     topic_id: TopicId,
-    environment: Environment,
+    pub(crate) environment: Environment,
+    pub(crate) directory: Arc<HostedDirectory>,
     config: ArcSwap<TopicConfig>,
     reader: Arc<LogReader>,
-    log: Mutex<PartitionLog>,
-    queue: Mutex<Vec<PendingAppend>>,
-    flush: Mutex<FlushQueue>,
-    leader: RwLock<Option<LeaderState>>,
+    pub(crate) log: Mutex<PartitionLog>,
+    pub(crate) queue: Mutex<Vec<PendingAppend>>,
+    pub(crate) flush_queue: Mutex<FlushQueue>,
+    /// Held while files are synced, by threads that may block.
+    flushing: Mutex<()>,
+    pub(crate) leader: RwLock<Option<LeaderState>>,
     high_watermark: AtomicI64,
-    acks: Mutex<VecDeque<PendingAck>>,
+    pub(crate) acks: Mutex<PendingAcks>,
     fetch_waiters: FetchWaiters,
-    /// Set when the log directory failed or the topic was deleted: nothing is served any more.
-    closed: ArcSwapOption<String>,
+    closed: ArcSwapOption<Closed>,
 }
 
 impl std::fmt::Debug for Partition {
@@ -124,14 +111,15 @@ impl std::fmt::Debug for Partition {
 }
 
 impl Partition {
-    /// Hosts the replica whose log is `log`. `high_watermark` is what the checkpoint says; it is bounded by the log.
-    #[must_use]
-    pub fn new(
+    /// Hosts the replica whose log is `log` in `directory`. `high_watermark` is what the checkpoint says; it is bounded
+    /// by the log. Nobody leads yet.
+    pub(crate) fn new(
         topic_partition: TopicPartition,
         topic_id: TopicId,
         config: Arc<TopicConfig>,
         log: PartitionLog,
         high_watermark: Offset,
+        directory: Arc<HostedDirectory>,
         environment: Environment,
     ) -> Arc<Self> {
         let reader = log.reader();
@@ -141,11 +129,13 @@ impl Partition {
             topic_partition,
             topic_id,
             environment,
+            directory,
             config: ArcSwap::new(config),
             reader,
             log: Mutex::new(log),
             queue: Mutex::default(),
-            flush: Mutex::default(),
+            flush_queue: Mutex::default(),
+            flushing: Mutex::default(),
             leader: RwLock::new(None),
             high_watermark: AtomicI64::new(bounded.0),
             acks: Mutex::default(),
@@ -178,6 +168,12 @@ impl Partition {
         self.config.load_full()
     }
 
+    /// The log directory that the partition lies in.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<HostedDirectory> {
+        &self.directory
+    }
+
     /// What can be read of the log, whoever leads.
     #[must_use]
     pub fn reader(&self) -> &Arc<LogReader> {
@@ -205,9 +201,12 @@ impl Partition {
     /// Checks that this broker leads and that the caller's leader epoch, where it sent one, is the one in force.
     ///
     /// # Errors
-    /// [`PartitionError::NotLeader`], [`PartitionError::FencedLeaderEpoch`], [`PartitionError::UnknownLeaderEpoch`].
+    /// Everything but [`PartitionError::Read`].
     pub fn check_leadership(&self, requested: Option<LeaderEpoch>) -> Result<LeaderEpoch, PartitionError> {
-        let current = self.leader_epoch().ok_or(PartitionError::NotLeader)?;
+        if let Some(reason) = self.directory.failure() {
+            return Err(PartitionError::Offline(Arc::clone(reason)));
+        }
+        let Some(current) = self.leader_epoch() else { return Err(self.why_not_leading()) };
         match requested {
             Some(requested) if requested < current => Err(PartitionError::FencedLeaderEpoch { requested, current }),
             Some(requested) if requested > current => Err(PartitionError::UnknownLeaderEpoch { requested, current }),
@@ -215,16 +214,88 @@ impl Partition {
         }
     }
 
-    /// Leads from now on, in the epoch of `state`. The epoch goes into the epoch file even before any data does.
+    fn why_not_leading(&self) -> PartitionError {
+        match self.closed.load().as_deref() {
+            Some(Closed::NotHosted) => PartitionError::NotHosted,
+            Some(Closed::Offline(reason)) => PartitionError::Offline(Arc::clone(reason)),
+            Some(Closed::Stopped) | None => PartitionError::NotLeader,
+        }
+    }
+
+    /// Why an append cannot be taken, given that this broker does not lead.
+    pub(crate) fn why_not_appending(&self) -> ProduceError {
+        match self.closed.load().as_deref() {
+            Some(Closed::NotHosted) => ProduceError::NotHosted,
+            Some(Closed::Offline(reason)) => ProduceError::Storage(Arc::clone(reason)),
+            Some(Closed::Stopped) | None => ProduceError::NotLeader,
+        }
+    }
+
+    /// Leads from now on, in the epoch of `state`. The epoch goes into the epoch file even before any data does. What is
+    /// closed stays closed.
     pub fn become_leader(&self, state: LeaderState) {
         {
             let mut log = self.log.lock();
-            let end = self.reader.log_end_offset();
-            log.assign_leader_epoch(state.leader_epoch(), end);
-            *self.leader.write() = Some(state);
+            let mut leader = self.leader.write();
+            if self.is_closed() {
+                return;
+            }
+            log.assign_leader_epoch(state.leader_epoch(), self.reader.log_end_offset());
+            *leader = Some(state);
         }
         self.advance_high_watermark();
         self.drain_appends();
+    }
+
+    /// Takes in a change of replicas or ISR within the leader epoch.
+    pub fn update_replicas(&self, partition_epoch: PartitionEpoch, replicas: &[BrokerId], isr: &[BrokerId]) {
+        if let Some(leader) = self.leader.write().as_mut() {
+            leader.update_replicas(partition_epoch, replicas, isr);
+        }
+        self.advance_high_watermark();
+    }
+
+    /// No longer leads; whoever waits is told.
+    pub fn resign(&self) {
+        if self.leader.write().take().is_some() {
+            self.dismiss_waiting();
+        }
+    }
+
+    /// Serves nothing from now on; whoever waits is told. The first reason counts.
+    pub(crate) fn close(&self, reason: Closed) {
+        {
+            // Under the lock, so that nobody becomes leader of what is closed.
+            let mut leader = self.leader.write();
+            if self.closed.load().is_none() {
+                self.closed.store(Some(Arc::new(reason)));
+            }
+            *leader = None;
+        }
+        self.dismiss_waiting();
+    }
+
+    fn dismiss_waiting(&self) {
+        let error = self.why_not_appending();
+        for append in std::mem::take(&mut *self.queue.lock()) {
+            append.completion.complete(append.index, Err(error.clone()));
+        }
+        self.dismiss_acks(&error);
+        self.fetch_waiters.wake_all();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load().is_some()
+    }
+
+    /// The disk refused: the whole directory goes offline.
+    pub(crate) fn fail(&self, error: &io::Error) {
+        // Files of a partition that was set aside may be gone.
+        if matches!(self.closed.load().as_deref(), Some(Closed::NotHosted)) {
+            return;
+        }
+        self.directory.fail(error);
+        self.close(Closed::Offline(error.to_string().into()));
     }
 
     /// The topic's settings have changed.
@@ -233,169 +304,20 @@ impl Partition {
             leader.set_min_insync_replicas(config.min_insync_replicas);
         }
         self.config.store(Arc::clone(&config));
-        self.with_log(|log| log.update_config(config));
+        self.with_open_log(|log| log.update_config(config));
         self.advance_high_watermark();
     }
 
-    /// Queues a checked batch. Nothing is written before [`Self::drain_appends`]. The result goes to slot `index` of `completion`.
-    pub fn enqueue_append(
-        &self,
-        batch: ValidatedBatch,
-        required_acks: RequiredAcks,
-        completion: &Arc<AppendCompletion>,
-        index: usize,
-    ) {
-        self.queue.lock().push(PendingAppend { batch, required_acks, completion: Arc::clone(completion), index });
-    }
-
-    /// Writes what is queued, unless somebody else holds the log and will.
-    pub fn drain_appends(&self) {
-        loop {
-            let Some(mut log) = self.log.try_lock() else { return };
-            let pending = std::mem::take(&mut *self.queue.lock());
-            if !pending.is_empty() {
-                self.append(&mut log, pending);
-            }
-            drop(log);
-            // Whoever queued while the lock was held has seen it taken and gone: look again after giving it up.
-            if self.queue.lock().is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn append(&self, log: &mut MutexGuard<'_, PartitionLog>, pending: Vec<PendingAppend>) {
-        let epoch = {
-            let leader = self.leader.read();
-            match leader.as_ref() {
-                Some(state) if self.closed.load().is_none() => {
-                    let enough = state.has_enough_insync_replicas();
-                    Some((state.leader_epoch(), enough, state.isr().len(), state.effective_min_insync_replicas()))
-                }
-                _ => None,
-            }
-        };
-        let Some((leader_epoch, enough, insync, required)) = epoch else {
-            for append in pending {
-                append.completion.complete(append.index, Err(ProduceError::NotLeader));
-            }
-            return;
-        };
-        let (pending, refused): (Vec<_>, Vec<_>) =
-            pending.into_iter().partition(|append| enough || append.required_acks == RequiredAcks::Leader);
-        for append in refused {
-            append.completion.complete(append.index, Err(ProduceError::NotEnoughReplicas { insync, required }));
-        }
-        let now_ms = self.environment.clock.now_ms();
-        let batches: Vec<&ValidatedBatch> = pending.iter().map(|append| &append.batch).collect();
-        let results = log.append_as_leader(&batches, leader_epoch, now_ms);
-        drop(batches);
-        let flush = log.needs_flush(now_ms);
-        let mut appended = Vec::with_capacity(pending.len());
-        for (append, result) in pending.into_iter().zip(results) {
-            match result {
-                Ok(result) => appended.push((append, result)),
-                Err(error) => {
-                    append.completion.complete(append.index, Err(ProduceError::Append(Arc::new(error))));
-                }
-            }
-        }
-        if appended.is_empty() {
-            return;
-        }
-        if self.queue_for_flush(flush, &mut appended) {
-            self.start_flush();
-        } else if !appended.is_empty() {
-            self.finish_appends(appended);
-        }
-    }
-
-    /// Moves `appended` behind the running flush, or behind one to be started (then true is returned). While a flush
-    /// runs, later appends wait as well, so that the high watermark never passes what is not on disk.
-    fn queue_for_flush(&self, needed: bool, appended: &mut Vec<(PendingAppend, Appended)>) -> bool {
-        let mut flush = self.flush.lock();
-        let start = needed && !flush.running;
-        if start {
-            flush.running = true;
-            flush.durable_end = appended.iter().map(|(_, result)| result.base_offset).min().unwrap_or_default();
-        }
-        if flush.running {
-            flush.waiting.append(appended);
-        }
-        start
-    }
-
-    fn start_flush(&self) {
-        let Some(this) = self.this.upgrade() else { return };
-        self.environment.offload.spawn(Box::new(move || {
-            loop {
-                let waiting = std::mem::take(&mut this.flush.lock().waiting);
-                let end = this.reader.log_end_offset();
-                let result = this.flush_log();
-                this.flush.lock().durable_end = end;
-                match result {
-                    Ok(()) => this.finish_appends(waiting),
-                    Err(error) => {
-                        this.close(&error.to_string());
-                        for (append, _) in waiting {
-                            append.completion.complete(append.index, Err(ProduceError::Storage(error.to_string())));
-                        }
-                    }
-                }
-                let mut flush = this.flush.lock();
-                if flush.waiting.is_empty() {
-                    flush.running = false;
-                    break;
-                }
-            }
-            this.advance_high_watermark();
-        }));
-    }
-
-    /// The appends are in the log (and on disk, where the topic asks for that): commit what can be, tell the rest to wait.
-    fn finish_appends(&self, appended: Vec<(PendingAppend, Appended)>) {
-        self.advance_high_watermark();
-        let high_watermark = self.high_watermark();
-        for (append, result) in appended {
-            let end_offset = result.last_offset.plus(1);
-            if append.required_acks == RequiredAcks::Leader || end_offset <= high_watermark {
-                append.completion.complete(append.index, Ok(result));
-            } else {
-                self.acks.lock().push_back(PendingAck {
-                    end_offset,
-                    appended: result,
-                    completion: append.completion,
-                    index: append.index,
-                });
-            }
-        }
-        self.complete_acks();
-        self.fetch_waiters.wake_all();
-    }
-
-    fn advance_high_watermark(&self) {
-        let end = self.reader.log_end_offset();
-        let target = {
-            let flush = self.flush.lock();
-            // What waits for the disk is not committed.
-            if flush.running { end.min(flush.durable_end) } else { end }
-        };
-        let next = self.leader.read().as_ref().and_then(|state| state.high_watermark(target));
+    /// Lets the high watermark follow what the replicas have, and tells those who wait for it.
+    pub(crate) fn advance_high_watermark(&self) {
+        let end = self.committable_end();
+        let next = self.leader.read().as_ref().and_then(|state| state.high_watermark(end));
         if let Some(next) = next {
             let before = self.high_watermark.fetch_max(next.0, Ordering::AcqRel);
             if before < next.0 {
+                self.directory.high_watermark_moved();
                 self.complete_acks();
                 self.fetch_waiters.wake_all();
-            }
-        }
-    }
-
-    fn complete_acks(&self) {
-        let high_watermark = self.high_watermark();
-        let mut acks = self.acks.lock();
-        while acks.front().is_some_and(|ack| ack.end_offset <= high_watermark) {
-            if let Some(ack) = acks.pop_front() {
-                ack.completion.complete(ack.index, Ok(ack.appended));
             }
         }
     }
@@ -403,32 +325,69 @@ impl Partition {
     /// Makes all that is in the log survive a crash of the machine, and moves the recovery point. Blocks.
     ///
     /// # Errors
-    /// The disk's error.
-    pub fn flush_log(&self) -> std::io::Result<()> {
-        let work = self.with_log(PartitionLog::flush_work);
-        let flushed = work.run()?;
-        self.with_log(|log| log.on_flushed(flushed));
+    /// The disk's error; the log directory is then offline.
+    pub fn flush_log(&self) -> io::Result<()> {
+        // One at a time: a second flush could otherwise end before the first has synced the folder for both.
+        let _flushing = self.flushing.lock();
+        let Some(work) = self.with_open_log(PartitionLog::flush_work) else { return Ok(()) };
+        let flushed = work.run().inspect_err(|error| self.fail(error))?;
+        self.with_open_log(|log| log.on_flushed(flushed));
         Ok(())
     }
 
-    /// Does something with the log, then writes what others have queued meanwhile.
-    pub fn with_log<T>(&self, act: impl FnOnce(&mut PartitionLog) -> T) -> T {
-        let result = act(&mut self.log.lock());
+    /// Flushes where nobody waits for it.
+    pub(crate) fn flush_in_background(&self) {
+        if let Some(this) = self.this.upgrade() {
+            self.environment.offload.spawn(Box::new(move || {
+                // A failure has taken the directory offline, which is told there.
+                let _ = this.flush_log();
+            }));
+        }
+    }
+
+    /// Drops what the topic's retention says. Blocks.
+    pub(crate) fn delete_old_segments(&self) -> RemovedFiles {
+        let now_ms = self.environment.clock.now_ms();
+        let high_watermark = self.high_watermark();
+        match self.with_open_log(|log| log.delete_old_segments(high_watermark, now_ms)) {
+            Some(Ok(removed)) => removed,
+            Some(Err(error)) => {
+                self.fail(&error);
+                RemovedFiles::default()
+            }
+            None => RemovedFiles::default(),
+        }
+    }
+
+    /// Closes the log in order. Nothing is served any more. Blocks.
+    ///
+    /// # Errors
+    /// The disk's error: the log must be recovered at the next start.
+    pub(crate) fn close_log(&self) -> io::Result<()> {
+        self.close(Closed::Stopped);
+        let _flushing = self.flushing.lock();
+        self.log.lock().close()
+    }
+
+    /// Waits until nobody works on the files of a partition that was closed. Blocks.
+    pub(crate) fn wait_until_unused(&self) {
+        drop(self.flushing.lock());
+        drop(self.log.lock());
+    }
+
+    /// Does something with the log, then writes what others have queued meanwhile. `None` where the partition is closed.
+    pub(crate) fn with_open_log<T>(&self, act: impl FnOnce(&mut PartitionLog) -> T) -> Option<T> {
+        let result = {
+            let mut log = self.log.lock();
+            (!self.is_closed()).then(|| act(&mut log))
+        };
         self.drain_appends();
         result
     }
 
-    /// Serves nothing from now on; whoever waits is told. `reason` is for the log.
-    pub fn close(&self, reason: &str) {
-        self.closed.store(Some(Arc::new(reason.to_owned())));
-        *self.leader.write() = None;
-        for append in std::mem::take(&mut *self.queue.lock()) {
-            append.completion.complete(append.index, Err(ProduceError::NotLeader));
-        }
-        for ack in std::mem::take(&mut *self.acks.lock()) {
-            ack.completion.complete(ack.index, Err(ProduceError::NotLeader));
-        }
-        self.fetch_waiters.wake_all();
+    /// Everything before is on disk for certain.
+    pub(crate) fn recovery_point(&self) -> Offset {
+        self.log.lock().recovery_point()
     }
 
     /// Records for a consumer: from the batch that holds `offset` on, up to the high watermark.

@@ -5,19 +5,25 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dohle_config::TopicConfig;
-use dohle_log::{LogDirectory, LogError, OpenOptions, PartitionLog};
+use dohle_log::{LogDirectory, LogError};
 use dohle_metadata::{Delta, Image, PartitionImage, TopicImage};
-use dohle_model::{BrokerId, Offset, PartitionIndex, TopicId, TopicName, TopicPartition};
+use dohle_model::{BrokerId, DirectoryId, PartitionIndex, TopicId, TopicName, TopicPartition};
 use dohle_seams::{Environment, OffloadExt};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
+use crate::hosted_directory::{Checkpoint, HostedDirectory};
 use crate::leader_state::LeaderState;
-use crate::partition::Partition;
+use crate::log_opening::Placement;
+use crate::maintenance::{self, MaintenanceIntervals};
+use crate::partition::{Closed, Partition};
 
 /// Hash maps with fixed keys, so that a simulation sees the same order in every run.
 type FixedHashMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
@@ -25,23 +31,28 @@ type FixedHashMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 /// Turns a topic's overrides into its settings.
 pub type ResolveTopicConfig = dyn Fn(&BTreeMap<String, String>) -> TopicConfig + Send + Sync;
 
+/// How many logs of new partitions are made at a time: it is fsyncs that take the time.
+const CREATION_LANES: usize = 8;
+
 /// What the replica manager needs from the node.
 pub struct ReplicaManagerOptions {
     /// This broker.
     pub node_id: BrokerId,
     /// The world outside.
     pub environment: Environment,
-    /// The log directories, opened and locked.
-    pub directories: Vec<Arc<LogDirectory>>,
+    /// The log directories, opened and locked; one at least.
+    pub directories: Vec<LogDirectory>,
     /// Settings of a topic from its overrides and the broker's defaults.
     pub resolve_topic_config: Box<ResolveTopicConfig>,
     /// `producer.id.expiration.ms`
     pub producer_id_expiration_ms: i64,
-    /// How many logs are opened at a time in each directory (`num.recovery.threads.per.data.dir`).
+    /// How many logs are opened or closed at a time in each directory (`num.recovery.threads.per.data.dir`).
     pub recovery_threads_per_directory: usize,
+    /// How often partitions are looked after.
+    pub maintenance: MaintenanceIntervals,
 }
 
-/// Why the partitions of a log directory could not be opened.
+/// Why a partition is not hosted.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A log does not open.
@@ -62,6 +73,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// All log directories have failed.
+    #[error("no log directory is left for {0}")]
+    NoDirectory(TopicPartition),
 }
 
 /// A topic of which this broker hosts partitions.
@@ -95,41 +109,110 @@ struct Hosted {
     by_name: FixedHashMap<TopicName, Arc<HostedTopic>>,
 }
 
+impl Hosted {
+    /// Puts a topic in place of its former self; one without partitions goes.
+    fn put(&mut self, topic: HostedTopic) {
+        if topic.partitions().next().is_none() {
+            self.by_id.remove(&topic.id);
+            if self.by_name.get(&topic.name).is_some_and(|named| named.id == topic.id) {
+                self.by_name.remove(&topic.name);
+            }
+            return;
+        }
+        let topic = Arc::new(topic);
+        self.by_id.insert(topic.id, Arc::clone(&topic));
+        self.by_name.insert(topic.name.clone(), topic);
+    }
+}
+
 /// All partitions hosted by this broker.
 pub struct ReplicaManager {
-    options: ReplicaManagerOptions,
+    node_id: BrokerId,
+    environment: Environment,
+    directories: Vec<Arc<HostedDirectory>>,
+    failures: watch::Receiver<usize>,
+    resolve_topic_config: Box<ResolveTopicConfig>,
+    producer_id_expiration_ms: i64,
+    recovery_threads_per_directory: usize,
     hosted: ArcSwap<Hosted>,
+    maintenance: Mutex<Option<JoinSet<()>>>,
 }
 
 impl std::fmt::Debug for ReplicaManager {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReplicaManager").field("node_id", &self.options.node_id).finish_non_exhaustive()
+        f.debug_struct("ReplicaManager").field("node_id", &self.node_id).finish_non_exhaustive()
     }
 }
 
 impl ReplicaManager {
     /// Opens the logs of every partition that `image` places on this broker, recovering those that were not closed
-    /// cleanly, and leads those it should lead. Folders of partitions that are not in the image are renamed, not deleted.
+    /// cleanly, and leads those it should lead. Folders of partitions that are not in the image are renamed, not deleted:
+    /// so the image must hold everything that was ever committed.
     ///
     /// # Errors
     /// Where a log does not open.
-    pub async fn start(options: ReplicaManagerOptions, image: &Image) -> Result<Arc<Self>, StartError> {
-        let manager = Arc::new(Self { options, hosted: ArcSwap::default() });
+    pub async fn start(options: ReplicaManagerOptions, image: &Arc<Image>) -> Result<Arc<Self>, StartError> {
+        let (failures, failed) = watch::channel(0);
+        let directories = options.directories.into_iter();
+        let manager = Arc::new(Self {
+            node_id: options.node_id,
+            environment: options.environment,
+            directories: directories.map(|directory| HostedDirectory::new(directory, failures.clone())).collect(),
+            failures: failed.clone(),
+            resolve_topic_config: options.resolve_topic_config,
+            producer_id_expiration_ms: options.producer_id_expiration_ms,
+            recovery_threads_per_directory: options.recovery_threads_per_directory.max(1),
+            hosted: ArcSwap::default(),
+            maintenance: Mutex::new(None),
+        });
         manager.set_strays_aside(image).await?;
         let topics: Vec<_> = image.topics().cloned().collect();
-        manager.host(image, &topics).await?;
+        let lanes = manager.recovery_threads_per_directory * manager.directories.len();
+        manager.host(image, &topics, lanes).await?;
+        manager.remove_leftovers_in_background();
+        *manager.maintenance.lock() = Some(maintenance::start(&manager, &options.maintenance, failed));
         Ok(manager)
     }
 
-    /// The world outside.
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.options.environment
+    /// This broker.
+    #[must_use]
+    pub fn node_id(&self) -> BrokerId {
+        self.node_id
     }
 
-    /// The log directories.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    pub(crate) fn producer_id_expiration_ms(&self) -> i64 {
+        self.producer_id_expiration_ms
+    }
+
+    pub(crate) fn recovery_threads_per_directory(&self) -> usize {
+        self.recovery_threads_per_directory
+    }
+
+    pub(crate) fn stop_maintenance(&self) {
+        self.maintenance.lock().take();
+    }
+
+    /// The log directories, failed ones among them.
     #[must_use]
-    pub fn directories(&self) -> &[Arc<LogDirectory>] {
-        &self.options.directories
+    pub fn directories(&self) -> &[Arc<HostedDirectory>] {
+        &self.directories
+    }
+
+    /// How many log directories have failed; changes are told.
+    #[must_use]
+    pub fn directory_failures(&self) -> watch::Receiver<usize> {
+        self.failures.clone()
+    }
+
+    /// The log directories that have failed.
+    #[must_use]
+    pub fn offline_directories(&self) -> Vec<DirectoryId> {
+        let failed = self.directories.iter().filter(|directory| directory.failure().is_some());
+        failed.map(|directory| directory.id()).collect()
     }
 
     /// A hosted topic by name.
@@ -162,14 +245,20 @@ impl ReplicaManager {
         let mut gone = Vec::new();
         let mut changed = Vec::new();
         for id in delta.touched.topics() {
+            let hosted = self.topic_by_id(id);
             match delta.to.topic_by_id(id) {
-                Some(topic) => changed.push(topic.clone()),
-                None => gone.extend(self.topic_by_id(id)),
+                Some(topic) => {
+                    let moved_away = |partition: &Arc<Partition>| {
+                        let image = topic.partition(partition.index());
+                        image.is_none_or(|image| !image.replicas.contains(&self.node_id))
+                    };
+                    gone.extend(hosted.iter().flat_map(|topic| topic.partitions()).filter(|p| moved_away(p)).cloned());
+                    changed.push(Arc::clone(topic));
+                }
+                None => gone.extend(hosted.iter().flat_map(|topic| topic.partitions()).cloned()),
             }
         }
-        for topic in gone {
-            self.remove(&topic).await;
-        }
+        self.remove(gone).await;
         for name in delta.touched.topic_configs() {
             if let (Some(hosted), Some(topic)) = (self.topic(&name), delta.to.topic(&name)) {
                 let config = self.config_of(&delta.to, topic);
@@ -178,156 +267,159 @@ impl ReplicaManager {
                 }
             }
         }
-        self.host(&delta.to, &changed).await
+        self.host(&delta.to, &changed, CREATION_LANES).await
     }
 
     fn config_of(&self, image: &Image, topic: &TopicImage) -> Arc<TopicConfig> {
-        Arc::new((self.options.resolve_topic_config)(&image.topic_overrides(&topic.name)))
+        Arc::new((self.resolve_topic_config)(&image.topic_overrides(&topic.name)))
     }
 
     /// Hosts the partitions of `topics` that are placed here and are not hosted yet, and updates leadership.
-    async fn host(self: &Arc<Self>, image: &Image, topics: &[Arc<TopicImage>]) -> Result<(), StartError> {
-        let local = self.options.node_id;
-        let mut opening = Vec::new();
+    async fn host(self: &Arc<Self>, image: &Image, topics: &[Arc<TopicImage>], lanes: usize) -> Result<(), StartError> {
+        let mut placements = Vec::new();
         for topic in topics {
             let config = self.config_of(image, topic);
+            let hosted = self.topic_by_id(topic.id);
             for (index, partition) in topic.partitions() {
-                let hosted = self.topic_by_id(topic.id).and_then(|hosted| hosted.partition(index).cloned());
-                match hosted {
-                    Some(hosted) => self.lead(&hosted, partition, &config),
-                    None if partition.replicas.contains(&local) => {
-                        let topic_partition = TopicPartition { topic: topic.name.clone(), partition: index };
-                        opening.push((topic_partition, topic.id, partition.clone(), Arc::clone(&config)));
-                    }
+                match hosted.as_ref().and_then(|hosted| hosted.partition(index)) {
+                    Some(hosted) => self.follow_leadership(hosted, partition, &config),
+                    None if partition.replicas.contains(&self.node_id) => placements.push(Placement {
+                        topic_partition: TopicPartition { topic: topic.name.clone(), partition: index },
+                        topic_id: topic.id,
+                        image: partition.clone(),
+                        config: Arc::clone(&config),
+                    }),
                     None => {}
                 }
             }
         }
-        let lanes = (self.options.recovery_threads_per_directory * self.options.directories.len()).max(1);
-        let share = opening.len().div_ceil(lanes).max(1);
-        let jobs: Vec<_> = opening
-            .chunks(share)
-            .map(|chunk| {
-                let manager = Arc::clone(self);
-                let chunk = chunk.to_vec();
-                self.options.environment.offload.run(move || {
-                    chunk
-                        .into_iter()
-                        .map(|(topic_partition, id, image, config)| {
-                            let opened = manager.open(&topic_partition, id, &config);
-                            (topic_partition, image, config, opened)
-                        })
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
         let mut failure = None;
-        let mut added: BTreeMap<TopicName, Vec<Arc<Partition>>> = BTreeMap::new();
-        for job in jobs {
-            for (topic_partition, image, config, opened) in job.await {
-                match opened {
-                    Ok(partition) => {
-                        self.lead(&partition, &image, &config);
-                        added.entry(topic_partition.topic).or_default().push(partition);
-                    }
-                    Err(error) => {
-                        tracing::error!(%topic_partition, error = &error as &dyn std::error::Error, "cannot open a log");
-                        failure = Some(error);
-                    }
+        let mut added = Vec::new();
+        for (placement, opened) in self.open_logs(placements, lanes).await {
+            match opened {
+                Ok(partition) => {
+                    self.follow_leadership(&partition, &placement.image, &placement.config);
+                    added.push(partition);
+                }
+                Err(error) => {
+                    let topic_partition = &placement.topic_partition;
+                    tracing::error!(%topic_partition, error = &error as &dyn std::error::Error, "cannot open a log");
+                    failure = Some(error);
                 }
             }
         }
-        self.add(added);
+        self.change_hosted(added, |slot, partition| *slot = Some(partition));
         failure.map_or(Ok(()), Err)
     }
 
-    fn add(&self, added: BTreeMap<TopicName, Vec<Arc<Partition>>>) {
-        if added.is_empty() {
+    /// Swaps the map for one in which `change` was done to the slots of these partitions.
+    fn change_hosted(
+        &self,
+        partitions: Vec<Arc<Partition>>,
+        change: impl Fn(&mut Option<Arc<Partition>>, Arc<Partition>),
+    ) {
+        if partitions.is_empty() {
             return;
         }
+        let mut by_topic: BTreeMap<TopicId, Vec<Arc<Partition>>> = BTreeMap::new();
+        for partition in partitions {
+            by_topic.entry(partition.topic_id()).or_default().push(partition);
+        }
         let mut hosted = Hosted::clone(&self.hosted.load());
-        for (name, partitions) in added {
-            let id = partitions[0].topic_id();
+        for (id, partitions) in by_topic {
+            let name = partitions[0].topic_partition().topic.clone();
             let mut slots = hosted.by_id.get(&id).map(|topic| topic.partitions.clone()).unwrap_or_default();
             for partition in partitions {
                 let slot = usize::try_from(partition.index().0).expect("partition indexes are not negative");
                 if slots.len() <= slot {
                     slots.resize(slot + 1, None);
                 }
-                slots[slot] = Some(partition);
+                change(&mut slots[slot], partition);
             }
-            let topic = Arc::new(HostedTopic { id, name: name.clone(), partitions: slots });
-            hosted.by_id.insert(id, Arc::clone(&topic));
-            hosted.by_name.insert(name, topic);
+            hosted.put(HostedTopic { id, name, partitions: slots });
         }
         self.hosted.store(Arc::new(hosted));
     }
 
-    fn lead(&self, partition: &Arc<Partition>, image: &PartitionImage, config: &TopicConfig) {
-        let local = self.options.node_id;
-        if image.leader != Some(local) || partition.leader_epoch() == Some(image.leader_epoch) {
+    /// Leads or resigns as the metadata says.
+    fn follow_leadership(&self, partition: &Arc<Partition>, image: &PartitionImage, config: &TopicConfig) {
+        if image.leader != Some(self.node_id) {
+            partition.resign();
+        } else if partition.leader_epoch() == Some(image.leader_epoch) {
+            partition.update_replicas(image.partition_epoch, &image.replicas, &image.isr);
+        } else {
+            partition.become_leader(LeaderState::new(
+                self.node_id,
+                image.leader_epoch,
+                image.partition_epoch,
+                &image.replicas,
+                &image.isr,
+                config.min_insync_replicas,
+            ));
+        }
+    }
+
+    /// Stops serving partitions and sets their files aside, to be deleted after `file.delete.delay.ms`. When it is done, a
+    /// topic of the same name can be hosted.
+    async fn remove(self: &Arc<Self>, gone: Vec<Arc<Partition>>) {
+        if gone.is_empty() {
             return;
         }
-        partition.become_leader(LeaderState::new(
-            local,
-            image.leader_epoch,
-            image.partition_epoch,
-            &image.replicas,
-            &image.isr,
-            config.min_insync_replicas,
-        ));
-    }
-
-    /// The directory where a partition lies, or else the one with the fewest partitions.
-    fn directory_for(&self, topic_partition: &TopicPartition) -> std::io::Result<Arc<LogDirectory>> {
-        let mut fewest: Option<(usize, &Arc<LogDirectory>)> = None;
-        for directory in &self.options.directories {
-            if directory.has_partition(topic_partition)? {
-                return Ok(Arc::clone(directory));
-            }
-            let count = directory.partition_count()?;
-            if fewest.is_none_or(|(least, _)| count < least) {
-                fewest = Some((count, directory));
-            }
+        self.change_hosted(gone.clone(), |slot, _| *slot = None);
+        for partition in &gone {
+            partition.close(Closed::NotHosted);
         }
-        let (_, directory) = fewest.expect("a broker has a log directory at least");
-        Ok(Arc::clone(directory))
+        let manager = Arc::clone(self);
+        let set_aside = move || {
+            let mut set_aside = Vec::new();
+            for partition in gone {
+                partition.wait_until_unused();
+                let directory = partition.directory();
+                if directory.failure().is_some() {
+                    continue;
+                }
+                match manager.set_aside(directory, partition.topic_partition(), "delete") {
+                    Ok(path) => set_aside.push((path, partition.config().file_delete_delay_ms)),
+                    Err(error) => directory.fail(&error),
+                }
+            }
+            // What the checkpoints say of these partitions must not be taken for the next of the same name.
+            for directory in manager.directories() {
+                for checkpoint in Checkpoint::ALL {
+                    if directory.failure().is_none() {
+                        // A failure has taken the directory offline, which is told there.
+                        let _ = manager.write_checkpoint(directory, checkpoint);
+                    }
+                }
+            }
+            set_aside
+        };
+        let mut by_delay: BTreeMap<i64, Vec<PathBuf>> = BTreeMap::new();
+        for (path, delay_ms) in self.environment.offload.run(set_aside).await {
+            by_delay.entry(delay_ms).or_default().push(path);
+        }
+        for (delay_ms, paths) in by_delay {
+            self.remove_folders_later(paths, delay_ms);
+        }
     }
 
-    /// Opens one log. Blocks.
-    fn open(
-        &self,
-        topic_partition: &TopicPartition,
-        topic_id: TopicId,
-        config: &Arc<TopicConfig>,
-    ) -> Result<Arc<Partition>, StartError> {
-        let environment = &self.options.environment;
-        let directory = self.directory_for(topic_partition).map_err(|source| StartError::Directory {
-            path: PathBuf::from("log.dirs"),
-            source,
-        })?;
-        let log = PartitionLog::open(OpenOptions {
-            disk: Arc::clone(&environment.disk),
-            directory: directory.partition_path(topic_partition),
-            topic_partition: topic_partition.clone(),
-            topic_id,
-            config: Arc::clone(config),
-            recovery_point: directory.recovery_point(topic_partition),
-            log_start_offset: directory.log_start_offset(topic_partition),
-            clean_shutdown: directory.was_cleanly_shut_down(),
-            producer_id_expiration_ms: self.options.producer_id_expiration_ms,
-            now_ms: environment.clock.now_ms(),
-        })
-        .map_err(|source| StartError::Log { topic_partition: topic_partition.clone(), source })?;
-        let high_watermark = directory.high_watermark(topic_partition);
-        Ok(Partition::new(
-            topic_partition.clone(),
-            topic_id,
-            Arc::clone(config),
-            log,
-            high_watermark,
-            directory,
-            environment.clone(),
-        ))
+    fn remove_folders_later(&self, paths: Vec<PathBuf>, delay_ms: i64) {
+        let environment = self.environment.clone();
+        self.environment.control_runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(delay_ms).unwrap_or(0))).await;
+            let disk = Arc::clone(&environment.disk);
+            let remove = move || {
+                for path in paths {
+                    match disk.remove_directory_all(&path) {
+                        Ok(()) => tracing::info!(path = %path.display(), "deleted a partition's files"),
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(error) => {
+                            tracing::warn!(path = %path.display(), %error, "cannot delete a partition's files")
+                        }
+                    }
+                }
+            };
+            environment.offload.run(remove).await;
+        });
     }
 }

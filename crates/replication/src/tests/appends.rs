@@ -1,0 +1,84 @@
+//! When appends are told and committed.
+
+use std::time::Duration;
+
+use dohle_config::TopicConfig;
+use dohle_model::{BrokerId, Offset, PartitionEpoch};
+use tokio::time::timeout;
+
+use super::{append, end, fixture, lead, start_append};
+use crate::append_completion::ProduceError;
+use crate::append_queue::RequiredAcks;
+use crate::fetch_waiters::FetchWaiter;
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_leader_commits_what_it_appends() {
+    let fixture = fixture(TopicConfig::default());
+    let appended = append(&fixture.partition, "a", RequiredAcks::All).await.unwrap();
+    assert_eq!(appended.base_offset, Offset(0));
+    let appended = append(&fixture.partition, "b", RequiredAcks::Leader).await.unwrap();
+    assert_eq!(appended.base_offset, Offset(1));
+    assert_eq!(fixture.partition.high_watermark(), Offset(2));
+    let slice = fixture.partition.read(Offset(1), None, 1000, true).unwrap();
+    assert!(slice.size_bytes > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn acks_all_waits_for_the_followers() {
+    let fixture = fixture(TopicConfig::default());
+    let partition = &fixture.partition;
+    lead(partition, &[1, 2], &[1, 2], 1);
+    let all = start_append(partition, "a", RequiredAcks::All);
+    assert!(!all.is_complete());
+    assert!(start_append(partition, "b", RequiredAcks::Leader).is_complete());
+    assert!(start_append(partition, "c", RequiredAcks::AllToldEarly).is_complete());
+    assert_eq!(partition.high_watermark(), Offset(0));
+    partition.on_follower_fetch(BrokerId(2), Offset(1));
+    assert!(all.is_complete());
+    assert_eq!(all.take_results().remove(0).unwrap().base_offset, Offset(0));
+    assert_eq!(partition.high_watermark(), Offset(1), "no further than the follower");
+    partition.update_replicas(PartitionEpoch(2), &[1, 2].map(BrokerId), &[1].map(BrokerId));
+    assert_eq!(partition.high_watermark(), Offset(3), "the follower has left the ISR");
+}
+
+#[tokio::test(start_paused = true)]
+async fn acks_all_needs_min_insync_replicas() {
+    let fixture = fixture(TopicConfig { min_insync_replicas: 2, ..TopicConfig::default() });
+    let partition = &fixture.partition;
+    lead(partition, &[1, 2], &[1], 1);
+    for acks in [RequiredAcks::All, RequiredAcks::AllToldEarly] {
+        let refused = append(partition, "a", acks).await.unwrap_err();
+        assert!(matches!(refused, ProduceError::NotEnoughReplicas { insync: 1, required: 2 }), "{refused:?}");
+    }
+    assert_eq!(end(partition), Offset(0));
+    append(partition, "b", RequiredAcks::Leader).await.unwrap();
+    assert_eq!(partition.high_watermark(), Offset(0), "not committed, so not visible");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_flush_messages_nothing_is_told_or_visible_before_it_is_on_disk() {
+    let fixture = fixture(TopicConfig { flush_messages: 1, ..TopicConfig::default() });
+    let partition = &fixture.partition;
+    let first = start_append(partition, "a", RequiredAcks::Leader);
+    let second = start_append(partition, "b", RequiredAcks::All);
+    assert!(!first.is_complete() && !second.is_complete());
+    assert_eq!((end(partition), partition.high_watermark()), (Offset(2), Offset(0)));
+    first.wait().await;
+    second.wait().await;
+    assert_eq!(partition.high_watermark(), Offset(2));
+    assert_eq!(partition.recovery_point(), Offset(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_fetch_is_woken_by_what_is_committed() {
+    let fixture = fixture(TopicConfig::default());
+    let partition = &fixture.partition;
+    lead(partition, &[1, 2], &[1, 2], 1);
+    let waiter = FetchWaiter::new();
+    partition.watch(&waiter);
+    append(partition, "a", RequiredAcks::Leader).await.unwrap();
+    timeout(Duration::from_secs(1), waiter.woken()).await.expect_err("not committed yet");
+    partition.on_follower_fetch(BrokerId(2), Offset(1));
+    timeout(Duration::from_secs(1), waiter.woken()).await.expect("committed");
+    partition.unwatch(&waiter);
+}
