@@ -1,1 +1,25 @@
 //! Request handlers, wiring and lifecycle of a node.
+//!
+//! A [`Node`] is a broker and, so far, the controller of its cluster in one process. It opens its log directories, starts
+//! the metadata quorum, registers, opens the logs that the committed metadata places here, and serves clients once it is
+//! unfenced. Metadata changes reach its parts in a fixed order, see `publisher`.
+
+mod connection_settings;
+mod coordinator_logs;
+mod handlers;
+mod lifecycle;
+mod listeners;
+mod node;
+mod offsets_topic;
+mod producer_ids;
+mod publisher;
+mod request_context;
+mod service;
+mod state;
+mod topic_creation;
+mod topic_index;
+
+pub use connection_settings::SettingError;
+pub use lifecycle::RegistrationError;
+pub use listeners::Listen;
+pub use node::{Node, NodeError, NodeFailure, NodeOptions};

@@ -23,7 +23,11 @@ pub(crate) struct TopicCreation {
 }
 
 impl TopicCreation {
-    pub(crate) fn new(config: Arc<ServerConfig>, controller: ControllerHandle, runtime: tokio::runtime::Handle) -> Self {
+    pub(crate) fn new(
+        config: Arc<ServerConfig>,
+        controller: ControllerHandle,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
         Self { config, controller, runtime, under_way: Arc::default() }
     }
 
@@ -65,7 +69,8 @@ impl TopicCreation {
         let controller = self.controller.clone();
         let under_way = Arc::clone(&self.under_way);
         self.runtime.spawn(async move {
-            let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..CreateTopicsRequest::default() };
+            let request =
+                CreateTopicsRequest { topics: vec![topic], timeout_ms: 30_000, ..CreateTopicsRequest::default() };
             match controller.create_topics(request).await {
                 Ok(response) => {
                     for topic in response.topics {
@@ -74,7 +79,12 @@ impl TopicCreation {
                             tracing::info!(topic = topic.name, "created a topic because it was used");
                         } else {
                             let message = topic.error_message.unwrap_or_default();
-                            tracing::warn!(topic = topic.name, error, message, "could not create a topic that was used");
+                            tracing::warn!(
+                                topic = topic.name,
+                                error,
+                                message,
+                                "could not create a topic that was used"
+                            );
                         }
                     }
                 }
