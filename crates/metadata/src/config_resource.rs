@@ -1,0 +1,37 @@
+//! What settings can be stored for.
+
+use dohle_model::{BrokerId, TopicName};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+/// Whose settings a ConfigRecord changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConfigResource {
+    /// One topic's overrides.
+    Topic(TopicName),
+    /// One broker's, or with `None` the cluster-wide default of all brokers.
+    Broker(Option<BrokerId>),
+}
+
+impl ConfigResource {
+    /// Reads Kafka's pair of type and name; `None` where this release does not serve such settings or the name cannot be.
+    #[must_use]
+    pub fn from_type_and_name(resource_type: i8, name: &str) -> Option<Self> {
+        match resource_type {
+            TOPIC => Some(Self::Topic(name.into())),
+            BROKER if name.is_empty() => Some(Self::Broker(None)),
+            BROKER => name.parse().ok().filter(|id| *id >= 0).map(|id| Self::Broker(Some(BrokerId(id)))),
+            _ => None,
+        }
+    }
+
+    /// Kafka's pair of type and name.
+    #[must_use]
+    pub fn type_and_name(&self) -> (i8, String) {
+        match self {
+            Self::Topic(name) => (TOPIC, name.as_str().to_owned()),
+            Self::Broker(id) => (BROKER, id.map(|id| id.to_string()).unwrap_or_default()),
+        }
+    }
+}
