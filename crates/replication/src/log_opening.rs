@@ -76,7 +76,7 @@ impl ReplicaManager {
                     false
                 })
             };
-            let assigned = self.assigned_directory(&placement.image);
+            let assigned = placement.image.directory_of(self.node_id());
             let chosen = online
                 .iter()
                 .find(|directory| lies_in(directory))
@@ -94,11 +94,6 @@ impl ReplicaManager {
                 (placement, directory)
             })
             .collect()
-    }
-
-    fn assigned_directory(&self, image: &PartitionImage) -> Option<DirectoryId> {
-        let at = image.replicas.iter().position(|replica| *replica == self.node_id())?;
-        image.directories.get(at).copied()
     }
 
     /// Opens one log. Blocks.

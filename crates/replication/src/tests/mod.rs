@@ -2,6 +2,7 @@
 
 mod appends;
 mod leadership;
+mod manager;
 mod storage;
 
 use std::path::Path;

@@ -1,0 +1,228 @@
+//! What the replica manager makes of the metadata.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dohle_config::{ServerConfig, TopicConfig};
+use dohle_log::{LogDirectory, MetaProperties};
+use dohle_metadata::{Delta, Image, Replay};
+use dohle_model::{BrokerId, DirectoryId, Offset, PartitionIndex, TopicId, Uuid};
+use dohle_protocol::records::metadata::{
+    ConfigRecord, MetadataRecord, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
+};
+use dohle_seams::simulated::{SimulatedDisk, world};
+use dohle_seams::{Disk, Environment};
+
+use super::append;
+use crate::append_queue::RequiredAcks;
+use crate::maintenance::MaintenanceIntervals;
+use crate::partition::PartitionError;
+use crate::replica_manager::{ReplicaManager, ReplicaManagerOptions};
+
+/// The code of topics in a ConfigRecord.
+const TOPIC_RESOURCE: i8 = 2;
+const FOLDERS: [&str; 2] = ["/a", "/b"];
+
+/// A cluster's metadata that grows by records.
+struct Metadata(Arc<Image>);
+
+impl Metadata {
+    fn change(&mut self, records: &[MetadataRecord]) -> Delta {
+        let mut replay = Replay::new(Arc::clone(&self.0), self.0.metadata_offset() + 1);
+        records.iter().for_each(|record| replay.apply(record).unwrap());
+        let delta = replay.finish();
+        self.0 = Arc::clone(&delta.to);
+        delta
+    }
+}
+
+fn id(number: u8) -> TopicId {
+    TopicId(Uuid([number; 16]))
+}
+
+fn topic(name: &str, number: u8, partitions: i32) -> Vec<MetadataRecord> {
+    let partition = |index| {
+        MetadataRecord::Partition(PartitionRecord {
+            partition_id: index,
+            topic_id: id(number).0,
+            replicas: vec![1],
+            isr: vec![1],
+            leader: 1,
+            directories: vec![DirectoryId::UNASSIGNED.0],
+            ..PartitionRecord::default()
+        })
+    };
+    std::iter::once(MetadataRecord::Topic(TopicRecord { name: name.to_owned(), topic_id: id(number).0 }))
+        .chain((0..partitions).map(partition))
+        .collect()
+}
+
+fn set(topic: &str, name: &str, value: &str) -> MetadataRecord {
+    MetadataRecord::Config(ConfigRecord {
+        resource_type: TOPIC_RESOURCE,
+        resource_name: topic.to_owned(),
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    })
+}
+
+fn remove(number: u8) -> MetadataRecord {
+    MetadataRecord::RemoveTopic(RemoveTopicRecord { topic_id: id(number).0 })
+}
+
+fn new_world(folders: &[&str]) -> (Arc<SimulatedDisk>, Environment) {
+    let disk = SimulatedDisk::new(1);
+    let environment = world(1, Arc::clone(&disk));
+    for (number, folder) in folders.iter().enumerate() {
+        let directory_id = DirectoryId(Uuid([100 + u8::try_from(number).unwrap(); 16]));
+        let meta = MetaProperties { cluster_id: "c".to_owned(), node_id: 1, directory_id };
+        LogDirectory::format(&*disk, Path::new(folder), &meta).unwrap();
+    }
+    (disk, environment)
+}
+
+async fn start(environment: &Environment, folders: &[&str], image: &Arc<Image>) -> Arc<ReplicaManager> {
+    let server = ServerConfig::zero_config(None).unwrap();
+    let open = |folder: &&str| LogDirectory::open(Arc::clone(&environment.disk), Path::new(folder)).unwrap();
+    let options = ReplicaManagerOptions {
+        node_id: BrokerId(1),
+        environment: environment.clone(),
+        directories: folders.iter().map(open).collect(),
+        maintenance: MaintenanceIntervals::of(&server),
+        resolve_topic_config: Box::new(move |overrides: &BTreeMap<String, String>| {
+            TopicConfig::resolve(&server, overrides)
+        }),
+        producer_id_expiration_ms: 86_400_000,
+        recovery_threads_per_directory: 2,
+    };
+    ReplicaManager::start(options, image).await.unwrap()
+}
+
+fn folders_in(disk: &SimulatedDisk, folder: &str) -> Vec<String> {
+    let entries = disk.list(Path::new(folder)).unwrap();
+    entries.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_metadata_places_here_is_served() {
+    let (_, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 3))).await.unwrap();
+    let hosted = manager.topic("orders").unwrap();
+    assert_eq!(hosted.partitions().count(), 3);
+    append(hosted.partition(PartitionIndex(2)).unwrap(), "a", RequiredAcks::All).await.unwrap();
+    assert!(Arc::ptr_eq(&hosted, &manager.topic_by_id(id(1)).unwrap()));
+    let partition = hosted.partition(PartitionIndex(0)).unwrap();
+    let change = PartitionChangeRecord { partition_id: 0, topic_id: id(1).0, leader: -1, ..Default::default() };
+    manager.apply(&metadata.change(&[MetadataRecord::PartitionChange(change)])).await.unwrap();
+    assert!(matches!(partition.check_leadership(None), Err(PartitionError::NotLeader)));
+    manager.apply(&metadata.change(&[set("orders", "max.message.bytes", "77")])).await.unwrap();
+    assert_eq!(partition.config().max_message_bytes, 77);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_created_anew_under_an_old_name_begins_empty() {
+    let (disk, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 1))).await.unwrap();
+    let old = manager.topic("orders").unwrap();
+    append(old.partition(PartitionIndex(0)).unwrap(), "a", RequiredAcks::All).await.unwrap();
+    // Both in one: a slow follower of the metadata sees them merged.
+    let delta = metadata.change(&[remove(1)]).then(metadata.change(&topic("orders", 2, 1)));
+    manager.apply(&delta).await.unwrap();
+    let new = manager.topic("orders").unwrap();
+    assert_eq!(new.id, id(2));
+    let partition = new.partition(PartitionIndex(0)).unwrap();
+    assert_eq!(partition.reader().log_end_offset(), Offset(0));
+    let of_old = append(old.partition(PartitionIndex(0)).unwrap(), "b", RequiredAcks::All).await;
+    assert!(of_old.is_err(), "{of_old:?}");
+    append(partition, "c", RequiredAcks::All).await.unwrap();
+    assert_eq!(folders_in(&disk, "/a").len(), 2, "the old files are still there");
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(folders_in(&disk, "/a"), ["orders-0"], "file.delete.delay.ms has passed");
+    assert_eq!(partition.reader().log_end_offset(), Offset(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clean_stop_is_trusted_by_the_next_start() {
+    let (disk, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 2))).await.unwrap();
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(1)).unwrap().clone();
+    for value in ["a", "b"] {
+        append(&partition, value, RequiredAcks::All).await.unwrap();
+    }
+    manager.shutdown(42).await;
+    drop((manager, partition));
+    disk.power_loss();
+    let directory = LogDirectory::open(Arc::clone(&environment.disk), Path::new("/a")).unwrap();
+    assert_eq!(directory.clean_broker_epoch(), Some(42));
+    let orders_1 = "orders-1".to_owned();
+    assert!(directory.partitions().unwrap().iter().any(|partition| partition.to_string() == orders_1));
+    drop(directory);
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(1)).unwrap().clone();
+    assert_eq!((partition.reader().log_end_offset(), partition.high_watermark()), (Offset(2), Offset(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strays_are_set_aside_not_deleted() {
+    let (disk, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    let records: Vec<_> = topic("kept", 1, 1).into_iter().chain(topic("stray", 2, 1)).collect();
+    manager.apply(&metadata.change(&records)).await.unwrap();
+    manager.shutdown(1).await;
+    drop(manager);
+    // A topic of the same name as one that is here, but another, and one that nobody knows.
+    let mut other = Metadata(Arc::default());
+    other.change(&topic("kept", 3, 1));
+    let manager = start(&environment, &["/a"], &other.0).await;
+    assert_eq!(manager.topic("kept").unwrap().id, id(3));
+    let folders = folders_in(&disk, "/a");
+    let strays = folders.iter().filter(|name| name.ends_with("-stray")).count();
+    assert_eq!((folders.len(), strays), (3, 2), "{folders:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_partitions_go_where_the_fewest_are() {
+    let (disk, environment) = new_world(&FOLDERS);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &FOLDERS, &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 5))).await.unwrap();
+    let counts = FOLDERS.map(|folder| folders_in(&disk, folder).len());
+    assert_eq!(counts, [3, 2]);
+    manager.shutdown(1).await;
+    drop(manager);
+    let manager = start(&environment, &FOLDERS, &metadata.0).await;
+    assert_eq!(manager.partitions().len(), 5);
+    assert_eq!(FOLDERS.map(|folder| folders_in(&disk, folder).len()), counts, "each is found where it lies");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_directory_leaves_the_others_alone() {
+    let (disk, environment) = new_world(&FOLDERS);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &FOLDERS, &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 2))).await.unwrap();
+    let partitions = manager.partitions();
+    let failing = &partitions[0];
+    let fine = partitions.iter().find(|other| !Arc::ptr_eq(other.directory(), failing.directory())).unwrap();
+    let mut failures = manager.directory_failures();
+    disk.set_capacity_bytes(Some(0));
+    append(failing, "a", RequiredAcks::All).await.unwrap_err();
+    disk.set_capacity_bytes(None);
+    failures.changed().await.unwrap();
+    assert_eq!(manager.offline_directories(), [failing.directory().id()]);
+    append(fine, "b", RequiredAcks::All).await.unwrap();
+    manager.shutdown(1).await;
+    let clean =
+        FOLDERS.map(|folder| disk.facts(&PathBuf::from(folder).join(".kafka_cleanshutdown")).unwrap().is_some());
+    let expected = FOLDERS.map(|folder| Path::new(folder) == fine.directory().log_directory().path());
+    assert_eq!(clean, expected, "only what was closed in order says so");
+}
