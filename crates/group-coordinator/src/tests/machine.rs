@@ -177,7 +177,9 @@ impl Machine {
     /// A stable group of dynamic members; ids in the order of suffixes, the leader's assignment is each member's id.
     pub(crate) fn stable_group(&mut self, suffixes: &[&str]) -> Vec<String> {
         let joins: Vec<(String, Ticket)> = suffixes.iter().map(|suffix| self.join_dynamic(suffix)).collect();
-        self.advance(Duration::from_secs(10));
+        while joins.iter().any(|(_, ticket)| !self.replies.contains_key(ticket)) {
+            self.advance(Duration::from_secs(1));
+        }
         let ids: Vec<String> = joins.iter().map(|(id, _)| id.clone()).collect();
         for (id, ticket) in &joins {
             let response = self.join_reply(*ticket).expect("the join phase is over");

@@ -57,11 +57,8 @@ fn an_unknown_member_id_is_refused() {
 #[test]
 fn the_initial_delay_is_extended_while_members_arrive_but_not_beyond_the_rebalance_timeout() {
     let mut machine = Machine::new();
-    let short = |suffix: &str| Join {
-        rebalance_timeout_ms: 8_000,
-        requires_known_member_id: false,
-        ..join_of("", suffix)
-    };
+    let short =
+        |suffix: &str| Join { rebalance_timeout_ms: 8_000, requires_known_member_id: false, ..join_of("", suffix) };
     let first = machine.join(short("0"));
     for suffix in ["1", "2", "3"] {
         machine.advance(Duration::from_millis(2_500));
@@ -113,10 +110,7 @@ fn the_leader_stays_leader_when_it_rejoins() {
 
 /// The join with another subscription.
 fn changed(join: Join) -> Join {
-    Join {
-        protocols: vec![Protocol { name: "range".to_owned(), metadata: subscription(&["topic", "other"]) }],
-        ..join
-    }
+    Join { protocols: vec![Protocol { name: "range".to_owned(), metadata: subscription(&["topic", "other"]) }], ..join }
 }
 
 #[test]
@@ -124,10 +118,7 @@ fn the_protocol_is_chosen_by_votes_among_those_that_all_speak() {
     let mut machine = Machine::new();
     let with = |suffix: &str, names: &[&str]| Join {
         requires_known_member_id: false,
-        protocols: names
-            .iter()
-            .map(|name| Protocol { name: (*name).to_owned(), metadata: Bytes::new() })
-            .collect(),
+        protocols: names.iter().map(|name| Protocol { name: (*name).to_owned(), metadata: Bytes::new() }).collect(),
         protocol_type: "connect".to_owned(),
         ..join_of("", suffix)
     };
@@ -153,8 +144,7 @@ fn another_protocol_type_is_refused_and_leaves_no_group_behind() {
 
 #[test]
 fn a_full_group_refuses_new_members() {
-    let mut machine =
-        Machine::with(GroupCoordinatorConfig { group_size_max: 2, ..GroupCoordinatorConfig::default() });
+    let mut machine = Machine::with(GroupCoordinatorConfig { group_size_max: 2, ..GroupCoordinatorConfig::default() });
     machine.stable_group(&["1", "2"]);
     let join = machine.join(join_of("", "3"));
     let response = machine.join_reply(join).unwrap();
@@ -459,11 +449,11 @@ fn a_loaded_group_that_is_too_large_rebalances() {
 fn groups_are_described_and_listed() {
     let mut machine = Machine::new();
     let ids = machine.stable_group(&["1"]);
-    let mut describe = |id: &str, reports_missing_groups| {
-        match machine.reply_now(GroupRequest::Describe { group_ids: vec![id.to_owned()], reports_missing_groups }) {
-            GroupReply::Describe(mut groups) => groups.remove(0),
-            other => panic!("{other:?}"),
-        }
+    let mut describe = |id: &str, reports_missing_groups| match machine
+        .reply_now(GroupRequest::Describe { group_ids: vec![id.to_owned()], reports_missing_groups })
+    {
+        GroupReply::Describe(mut groups) => groups.remove(0),
+        other => panic!("{other:?}"),
     };
     let group = describe(GROUP, true);
     assert_eq!((group.group_state.as_str(), group.protocol_data.as_str()), ("Stable", "range"));

@@ -5,4 +5,3 @@ mod membership;
 mod offsets;
 mod replay;
 mod service;
-mod simulation;
