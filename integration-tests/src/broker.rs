@@ -2,13 +2,13 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::ports::free_port;
+use crate::ports::{free_port, is_free};
 use crate::process::Running;
 use crate::waiting::{PATIENCE, wait_for};
 
@@ -64,24 +64,18 @@ impl Broker {
     pub fn start_again(&mut self) -> Result<()> {
         let program = binary()?;
         let mut command = Command::new(&program);
-        command.arg("server").current_dir(self.folder.path()).stdin(Stdio::null());
+        command.arg("server").current_dir(self.folder.path());
         if !self.options.without_options {
             command.args(["--listen", &self.bootstrap()]).arg("--data").arg(self.data());
         }
         for name_and_value in &self.options.overrides {
             command.args(["--override", name_and_value]);
         }
-        let mut process = Running::start(format!("broker on port {}", self.port), command)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let outcome = wait_for("the broker listens", PATIENCE, || {
-            if !process.is_running() {
-                return Some(Err(()));
-            }
-            TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok().then_some(Ok(()))
-        });
-        if !matches!(outcome, Ok(Ok(()))) {
-            bail!("{} does not serve port {}\n{}", program.display(), self.port, process.last_words());
+        if !is_free(self.port) {
+            bail!("port {} is taken by another program", self.port);
         }
+        let mut process = Running::start(format!("broker on port {}", self.port), command)?;
+        wait_until_listening(&mut process, self.port)?;
         self.process = Some(process);
         Ok(())
     }
@@ -135,6 +129,24 @@ impl Broker {
     pub fn last_words(&self) -> String {
         self.process.as_ref().map_or_else(String::new, Running::last_words)
     }
+}
+
+/// Waits until a broker that was started listens on this port of the loopback address.
+///
+/// # Errors
+/// It ends, or does not listen in time; shows the end of its log.
+pub fn wait_until_listening(broker: &mut Running, port: u16) -> Result<()> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let outcome = wait_for("the broker listens", PATIENCE, || {
+        if !broker.is_running() {
+            return Some(Err(()));
+        }
+        TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok().then_some(Ok(()))
+    });
+    if !matches!(outcome, Ok(Ok(()))) {
+        bail!("the broker does not serve port {port}\n{}", broker.last_words());
+    }
+    Ok(())
 }
 
 /// The binary under test: `DOHLE_BIN`, or the one built beside the tests.

@@ -29,7 +29,8 @@ pub fn made_once(name: &str, sources: &[&str], make: impl FnOnce(&Path) -> Resul
         return Ok(folder);
     }
     std::fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
-    let temporary = tempfile::Builder::new().prefix(".making-").tempdir_in(&root).context("folder to make things in")?;
+    let temporary =
+        tempfile::Builder::new().prefix(".making-").tempdir_in(&root).context("folder to make things in")?;
     make(temporary.path()).with_context(|| format!("making {name}"))?;
     let made = temporary.keep();
     if let Err(error) = std::fs::rename(&made, &folder) {
@@ -45,7 +46,9 @@ pub fn made_once(name: &str, sources: &[&str], make: impl FnOnce(&Path) -> Resul
 fn root() -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
         Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
+        None => {
+            PathBuf::from(std::env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache")
+        }
     };
     Ok(cache.join("dohle").join("integration-tests"))
 }

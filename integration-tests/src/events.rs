@@ -1,5 +1,7 @@
 //! What driver programs print: one event per line, its fields separated by tabs (see `README.md` beside `scenarios.yaml`).
 
+use std::fmt;
+
 use anyhow::{Context, Result, bail};
 
 /// A record, as the broker acknowledged it or as a consumer received it.
@@ -75,12 +77,36 @@ impl Event {
     }
 }
 
+/// The line that a driver prints for it.
+impl fmt::Display for Event {
+    fn fmt(&self, line: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = |line: &mut fmt::Formatter<'_>, kind: &str, record: &Record| {
+            let key = record.key.as_deref().unwrap_or("-");
+            write!(line, "{kind}\t{}\t{}\t{key}\t{}", record.partition, record.offset, record.value)
+        };
+        match self {
+            Self::Part(name) => write!(line, "part\t{name}"),
+            Self::Acked(acked) => record(line, "acked", acked),
+            Self::Received(received) => record(line, "received", received),
+            Self::Assigned(partitions) => {
+                let partitions: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+                write!(line, "assigned\t{}", partitions.join(","))
+            }
+            Self::Committed(partition, offset) => write!(line, "committed\t{partition}\t{offset}"),
+            Self::Offset(question, partition, offset) => write!(line, "offset\t{question}\t{partition}\t{offset}"),
+            Self::Fact(name, value) => write!(line, "fact\t{name}\t{value}"),
+            Self::Refused(error, milliseconds) => write!(line, "refused\t{error}\t{milliseconds}"),
+        }
+    }
+}
+
 const KINDS: [&str; 8] = ["part", "acked", "received", "assigned", "committed", "offset", "fact", "refused"];
 
 /// The records of all `Received` events, in the order in which they came.
 #[must_use]
 pub fn received(events: &[Event]) -> Vec<Record> {
-    let records = events.iter().filter_map(|event| if let Event::Received(record) = event { Some(record) } else { None });
+    let records =
+        events.iter().filter_map(|event| if let Event::Received(record) = event { Some(record) } else { None });
     records.cloned().collect()
 }
 
@@ -121,8 +147,14 @@ mod tests {
 
     #[test]
     fn lines_of_every_kind() {
-        let record = |key: Option<&str>| Record { partition: 1, offset: 7, key: key.map(str::to_owned), value: "v w".into() };
-        let check = |line: &str, event: Event| assert_eq!(Event::parse(line).unwrap(), Some(event), "{line:?}");
+        let record =
+            |key: Option<&str>| Record { partition: 1, offset: 7, key: key.map(str::to_owned), value: "v w".into() };
+        let check = |line: &str, event: Event| {
+            let parsed = Event::parse(line).unwrap();
+            assert_eq!(parsed.as_ref(), Some(&event), "{line:?}");
+            let printed = event.to_string();
+            assert_eq!(Event::parse(&printed).unwrap(), parsed, "{printed:?}");
+        };
         check("part\tfirst", Event::Part("first".into()));
         check("acked\t1\t7\t-\tv w", Event::Acked(record(None)));
         check("received\t1\t7\tk\tv w", Event::Received(record(Some("k"))));

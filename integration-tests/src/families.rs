@@ -95,6 +95,12 @@ impl Family {
         Running::start(format!("{} {}", self.name, play.scenario), command)
     }
 
+    /// Whether it has the example program.
+    #[must_use]
+    pub fn has_example(&self) -> bool {
+        matches!(self.kind, Kind::Java { .. })
+    }
+
     /// Starts the example program, which takes no argument; `None` if this family has none.
     ///
     /// # Errors

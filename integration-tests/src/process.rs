@@ -1,5 +1,6 @@
 //! A child process whose output is kept and can be waited for. It is killed when dropped.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -116,6 +117,27 @@ impl Running {
             }
             captured = self.shared.changed.wait_timeout(captured, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Waits until standard output has `count` lines that begin with `prefix`.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn wait_for_lines(&self, prefix: &str, count: usize, limit: Duration) -> Result<()> {
+        // Programs under load print many lines: none is looked at twice.
+        let (looked_at, found) = (Cell::new(0), Cell::new(0));
+        self.wait_for(&format!("{count} lines that begin with {prefix:?}"), limit, |lines| {
+            let new = lines[looked_at.get()..].iter().filter(|line| line.starts_with(prefix)).count();
+            looked_at.set(lines.len());
+            found.set(found.get() + new);
+            (found.get() >= count).then_some(())
+        })
+    }
+
+    /// How many lines of standard output begin with `prefix` so far.
+    #[must_use]
+    pub fn count_lines(&self, prefix: &str) -> usize {
+        self.shared.lock().output.iter().filter(|line| line.starts_with(prefix)).count()
     }
 
     /// The lines of standard output so far.

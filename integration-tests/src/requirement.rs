@@ -2,7 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use libtest_mimic::{Completion, Failed};
+use anyhow::{Result, bail};
+use libtest_mimic::Completion;
 
 /// A toolchain or a broker that a test needs is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,9 +23,9 @@ pub fn everything_is_required() -> bool {
 ///
 /// # Errors
 /// Everything is required.
-pub fn skip(missing: &Missing) -> Result<Completion, Failed> {
+pub fn skip(missing: &Missing) -> Result<Completion> {
     if everything_is_required() {
-        return Err(Failed::from(format!("required here, but missing: {missing}")));
+        bail!("required here, but missing: {missing}");
     }
     Ok(Completion::ignored_with(format!("SKIPPED, missing: {missing}")))
 }

@@ -1,7 +1,10 @@
 package driver;
 
+import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 
 /** Plays one scenario: SCENARIO BOOTSTRAP TOPIC GROUP [NAME=VALUE...]. */
 public final class Driver {
@@ -13,6 +16,7 @@ public final class Driver {
             case "hello": Hello.play(play); break;
             case "produce-callbacks": Producing.callbacks(play); break;
             case "produce-idempotent": Producing.idempotent(play); break;
+            case "produce-until-told": Producing.untilTold(play); break;
             case "consume-automatic": Consuming.automatic(play); break;
             case "consume-manual": Consuming.manual(play); break;
             case "consume-own-offsets": Consuming.ownOffsets(play); break;
@@ -25,6 +29,22 @@ public final class Driver {
         System.out.flush();
         // A client's thread that hangs must not hide that the scenario is over.
         System.exit(0);
+    }
+
+    /** Turns true when standard input ends: then the program is to end its work in order. */
+    static BooleanSupplier toldToEnd() {
+        AtomicBoolean told = new AtomicBoolean();
+        Thread watcher = new Thread(() -> {
+            try {
+                while (System.in.read() >= 0) { }
+            } catch (IOException error) {
+                // Then nobody can ask for the end any more.
+            }
+            told.set(true);
+        });
+        watcher.setDaemon(true);
+        watcher.start();
+        return told::get;
     }
 }
 

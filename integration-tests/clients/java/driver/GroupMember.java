@@ -1,9 +1,9 @@
 package driver;
 
-import java.io.IOException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -12,23 +12,12 @@ import org.apache.kafka.common.TopicPartition;
 final class GroupMember {
     private GroupMember() {}
 
-    private static volatile boolean leave;
-
-    static void play(Play play) throws Exception {
-        Thread watcher = new Thread(() -> {
-            try {
-                while (System.in.read() >= 0) { }
-            } catch (IOException error) {
-                // Then nobody can ask for the end any more.
-            }
-            leave = true;
-        });
-        watcher.setDaemon(true);
-        watcher.start();
+    static void play(Play play) {
+        BooleanSupplier toldToEnd = Driver.toldToEnd();
         try (KafkaConsumer<String, String> consumer = Clients.consumer(
                 play, "group.id", play.group, "auto.offset.reset", "earliest",
                 "session.timeout.ms", play.text("session_ms"), "heartbeat.interval.ms", play.text("heartbeat_ms"),
-                "auto.commit.interval.ms", "100", "metadata.max.age.ms", "1000")) {
+                "auto.commit.interval.ms", "100", "metadata.max.age.ms", "1000", "reconnect.backoff.max.ms", "200")) {
             consumer.subscribe(Collections.singletonList(play.topic), new ConsumerRebalanceListener() {
                 @Override
                 public void onPartitionsRevoked(Collection<TopicPartition> partitions) { }
@@ -38,7 +27,7 @@ final class GroupMember {
                     Events.assigned(consumer.assignment());
                 }
             });
-            while (!leave) {
+            while (!toldToEnd.getAsBoolean()) {
                 consumer.poll(Duration.ofMillis(100)).forEach(Events::received);
             }
         }

@@ -1,5 +1,8 @@
 package driver;
 
+import java.util.concurrent.Semaphore;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
@@ -31,6 +34,30 @@ final class Producing {
             for (int i = 0; i < play.number("records"); i++) {
                 ProducerRecord<String, String> record = new ProducerRecord<>(play.topic, 0, null, "value-" + i);
                 producer.send(record, Clients.reporting(record));
+            }
+        }
+    }
+
+    /**
+     * Sends to two partitions in turn until standard input ends. Without idempotence one request is on its way at a time, so
+     * that order is kept.
+     */
+    static void untilTold(Play play) throws InterruptedException {
+        BooleanSupplier toldToEnd = Driver.toldToEnd();
+        boolean isIdempotent = play.text("idempotent").equals("true");
+        Semaphore unanswered = new Semaphore(100);
+        try (KafkaProducer<String, String> producer = Clients.producer(
+                play, "enable.idempotence", String.valueOf(isIdempotent), "acks", "all", "batch.size", "1000",
+                "max.in.flight.requests.per.connection", isIdempotent ? "5" : "1", "reconnect.backoff.max.ms", "200")) {
+            for (int i = 0; !toldToEnd.getAsBoolean(); i++) {
+                ProducerRecord<String, String> record =
+                        new ProducerRecord<>(play.topic, i % 2, null, String.valueOf(i));
+                Callback reporting = Clients.reporting(record);
+                unanswered.acquire();
+                producer.send(record, (metadata, error) -> {
+                    unanswered.release();
+                    reporting.onCompletion(metadata, error);
+                });
             }
         }
     }

@@ -1,0 +1,34 @@
+//! A member of a group until standard input ends.
+
+use std::sync::atomic::Ordering;
+
+use anyhow::{Context, Result};
+use dohle_integration_tests::events::Event;
+use dohle_integration_tests::observer::record;
+use rdkafka::consumer::Consumer;
+
+use crate::clients::{POLL, Watching, consumer, is_passing};
+use crate::{Play, print, told_to_end};
+
+pub(crate) fn play(play: &Play) -> Result<()> {
+    let told = told_to_end();
+    let settings = [
+        ("auto.offset.reset", "earliest"),
+        ("session.timeout.ms", play.text("session_ms")?),
+        ("heartbeat.interval.ms", play.text("heartbeat_ms")?),
+        ("auto.commit.interval.ms", "100"),
+        ("topic.metadata.refresh.interval.ms", "1000"),
+        ("reconnect.backoff.max.ms", "200"),
+    ];
+    let consumer = consumer(play, Watching { assignments: true, ..Watching::default() }, &settings)?;
+    consumer.subscribe(&[&play.topic])?;
+    while !told.load(Ordering::Relaxed) {
+        match consumer.poll(POLL) {
+            None => {}
+            Some(Ok(message)) => print(&Event::Received(record(&message)))?,
+            Some(Err(error)) if is_passing(&error) => {}
+            Some(Err(error)) => return Err(error).context("poll"),
+        }
+    }
+    Ok(())
+}

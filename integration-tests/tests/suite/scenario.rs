@@ -1,0 +1,111 @@
+//! `scenarios.yaml` times the client families.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use dohle_integration_tests::cluster::{Cluster, external_bootstrap};
+use dohle_integration_tests::events::Event;
+use dohle_integration_tests::families::{Family, Play};
+use dohle_integration_tests::observer::Observer;
+use dohle_integration_tests::process::Running;
+use dohle_integration_tests::requirement::skip;
+use dohle_integration_tests::scenarios::{Scenario, scenarios};
+use dohle_integration_tests::waiting::PATIENCE;
+use libtest_mimic::{Completion, Trial};
+
+use crate::stage::{Suite, explained_by, trial};
+use crate::{consuming, group_takeover, kills, producing, refusals, topics};
+
+/// What a scenario of one family has to work with, on the shared broker.
+pub(crate) struct Scene<'a> {
+    pub(crate) family: &'a Family,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) observer: Observer,
+    /// The topic of this test; not there yet.
+    pub(crate) topic: String,
+    /// The group of this test.
+    pub(crate) group: String,
+}
+
+impl Scene<'_> {
+    /// Starts the family's driver.
+    pub(crate) fn start(&self, scenario: &str, parameters: &[(&str, String)]) -> Result<Running> {
+        let bootstrap = self.cluster.bootstrap();
+        let (topic, group) = (self.topic.as_str(), self.group.as_str());
+        self.family.start(&Play { scenario, bootstrap, topic, group, parameters })
+    }
+
+    /// Runs the family's driver to its end and returns what it printed.
+    pub(crate) fn play(&self, scenario: &str, parameters: &[(&str, String)]) -> Result<Vec<Event>> {
+        let _permit = self.family.permits(1);
+        Event::parse_all(&self.start(scenario, parameters)?.succeed(PATIENCE)?.output)
+    }
+}
+
+/// How a scenario is played and judged.
+enum Judge {
+    OnSharedBroker(fn(&Scene<'_>) -> Result<()>),
+    WithBrokerOfItsOwn(fn(&Suite, &Family) -> Result<()>),
+}
+
+fn judge(id: &str) -> Result<Judge> {
+    Ok(match id {
+        "hello" => Judge::OnSharedBroker(producing::hello),
+        "produce-callbacks" => Judge::OnSharedBroker(producing::callbacks),
+        "produce-idempotent" => Judge::OnSharedBroker(producing::idempotent),
+        "produce-through-kills" => Judge::WithBrokerOfItsOwn(kills::produce_through_kills),
+        "consume-automatic" => Judge::OnSharedBroker(consuming::automatic),
+        "consume-manual" => Judge::OnSharedBroker(consuming::manual),
+        "consume-own-offsets" => Judge::OnSharedBroker(consuming::own_offsets),
+        "group-takeover" => Judge::OnSharedBroker(group_takeover::takeover),
+        "topics" => Judge::OnSharedBroker(topics::topics),
+        "refuse-transactions" => Judge::OnSharedBroker(refusals::transactions),
+        "refuse-consumer-protocol" => Judge::OnSharedBroker(refusals::consumer_protocol),
+        _ => bail!("scenario {id} is in the list, but nothing here plays it"),
+    })
+}
+
+/// A test for every scenario and family.
+///
+/// # Errors
+/// A scenario of the list is unknown here.
+pub(crate) fn trials(suite: &Arc<Suite>) -> Result<Vec<Trial>> {
+    let mut trials = Vec::new();
+    for family in &suite.families {
+        for scenario in scenarios()? {
+            let judge = judge(&scenario.id)?;
+            let (suite, family) = (Arc::clone(suite), family.clone());
+            let name = format!("{}::{}", family.name(), scenario.id);
+            trials.push(trial(name, move || run(&suite, &family, &scenario, &judge)));
+        }
+    }
+    Ok(trials)
+}
+
+fn run(suite: &Suite, family: &Family, scenario: &Scenario, judge: &Judge) -> Result<Completion> {
+    if let Some(reason) = scenario.not_for.get(family.name()) {
+        return Ok(Completion::ignored_with(reason));
+    }
+    if let Err(missing) = family.prepare()? {
+        return skip(&missing);
+    }
+    let is_external = external_bootstrap().is_some();
+    match judge {
+        Judge::WithBrokerOfItsOwn(_) if is_external => {
+            return Ok(Completion::ignored_with("starts brokers of its own"));
+        }
+        Judge::OnSharedBroker(_) if is_external && scenario.refusal => {
+            return Ok(Completion::ignored_with("the other broker need not refuse this"));
+        }
+        Judge::WithBrokerOfItsOwn(play) => play(suite, family)?,
+        Judge::OnSharedBroker(play) => {
+            let cluster = suite.cluster()?;
+            let observer = Observer::new(cluster.bootstrap())?;
+            let topic = suite.name(&format!("{}-{}", scenario.id, family.name()));
+            let scene = Scene { family, cluster, observer, group: format!("{topic}-group"), topic };
+            let result = play(&scene).with_context(|| scenario.about.clone());
+            explained_by(&scene.cluster, result)?;
+        }
+    }
+    Ok(Completion::Completed)
+}
