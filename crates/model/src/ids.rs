@@ -87,12 +87,18 @@ uuid_id!(
 );
 
 impl DirectoryId {
+    /// Some directory that was chosen before directory ids were recorded (KIP-858).
+    pub const MIGRATING: Self = Self(Uuid([0; 16]));
     /// "Not assigned to a directory yet" (KIP-858).
-    pub const UNASSIGNED: Self = Self(Uuid([0; 16]));
+    pub const UNASSIGNED: Self = Self(Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
     /// "Some lost directory" (KIP-858).
-    pub const LOST: Self = Self(Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
-    /// Written by brokers with a single directory before directory ids were known ("MIGRATING", KIP-858).
-    pub const MIGRATING: Self = Self(Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]));
+    pub const LOST: Self = Self(Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]));
+
+    /// Whether this is one of the first hundred ids, which no directory has.
+    #[must_use]
+    pub fn is_reserved(self) -> bool {
+        u128::from_be_bytes(self.0.0) < 100
+    }
 }
 
 /// A partition by topic name.
