@@ -55,6 +55,13 @@ impl LogReader {
         Offset(self.log_start_offset.load(Ordering::Acquire))
     }
 
+    /// Where the first segment begins: at the log's start, or before it where `DeleteRecords` has moved the start into a
+    /// segment.
+    #[must_use]
+    pub fn first_base_offset(&self) -> Offset {
+        self.segments.load().first().map_or_else(|| self.log_start_offset(), |segment| segment.base_offset())
+    }
+
     /// One past the last record: the next to be written.
     #[must_use]
     pub fn log_end_offset(&self) -> Offset {
