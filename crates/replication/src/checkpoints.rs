@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use dohle_model::Offset;
 use dohle_seams::OffloadExt;
 
 use crate::hosted_directory::{Checkpoint, CheckpointOffsets, HostedDirectory};
@@ -35,9 +34,10 @@ impl ReplicaManager {
     fn offsets_in(&self, directory: &Arc<HostedDirectory>, checkpoint: Checkpoint) -> CheckpointOffsets {
         let offset = |partition: &Partition| match checkpoint {
             Checkpoint::RecoveryPoints => Some(partition.recovery_point()),
-            // Where it is 0 there is nothing to say: a log without an entry starts with its first segment.
+            // A log without an entry starts with its first segment.
             Checkpoint::LogStartOffsets => {
-                Some(partition.reader().log_start_offset()).filter(|start| *start > Offset(0))
+                let start = partition.reader().log_start_offset();
+                Some(start).filter(|start| *start > partition.reader().first_base_offset())
             }
             Checkpoint::HighWatermarks => Some(partition.high_watermark()),
         };
