@@ -1,1 +1,20 @@
-//! The controller's decisions, pure: image and request in, records and response out.
+//! The controller's decisions, pure: image, sessions, time and request in, records and response out. No async, no IO.
+//!
+//! Whoever runs the [`Controller`] (one actor, on the leader of the quorum) decides requests one after another, proposes
+//! the records of all of them as one entry, and answers when that is committed. What an entry holds is decided, so
+//! replay needs neither clock nor randomness. Errors and their messages are Kafka's, word for word.
+
+mod bootstrap;
+mod controller;
+mod create_topics;
+mod decision;
+mod delete_topics;
+mod heartbeat;
+mod leadership;
+mod producer_ids;
+mod registration;
+mod replica_placement;
+mod sessions;
+
+pub use controller::{Controller, ControllerSettings};
+pub use registration::Registrant;
