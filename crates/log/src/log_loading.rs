@@ -183,8 +183,11 @@ impl Loading<'_> {
                 continue;
             }
             let (segment, cut_bytes) = self.recover(base, trusted)?;
+            // Whole batches may be missing as well. Compaction leaves gaps of its own, which are no sign of that.
+            let gap = !self.options.config.cleanup_policy.compact
+                && next_base.is_some_and(|next| segment.next_offset() < next);
             // What was durable once and is damaged now has no bearing on what comes behind it.
-            cut = cut_bytes > 0 && !trusted;
+            cut = !trusted && (cut_bytes > 0 || gap);
             if next_base.is_some() && !cut {
                 segment.seal()?;
             }

@@ -347,9 +347,15 @@ impl PartitionLog {
         }
         // None of it may come back beside what is appended next.
         active.file()?.sync()?;
+        {
+            let mut epochs = self.reader.epochs.write();
+            epochs.truncate_to(end)?;
+            if let Some(path) = epochs.file_to_sync()? {
+                self.folder.disk.open(&path, OpenMode::Read)?.sync()?;
+            }
+        }
         self.folder.sync()?;
         self.names_changed = false;
-        self.reader.epochs.write().truncate_to(end)?;
         self.rebuild_producers(end)
     }
 

@@ -20,26 +20,48 @@ enum Change {
 }
 
 impl Change {
-    fn apply(&self, content: &mut Vec<u8>) {
+    fn apply(&self, content: &mut Content) {
         match self {
             Self::Write { position, bytes } => {
                 let end = position + bytes.len();
-                if content.len() < end {
-                    content.resize(end, 0);
+                if content.blocks.len() < end {
+                    content.blocks.resize(end, 0);
                 }
-                content[*position..end].copy_from_slice(bytes);
+                content.blocks[*position..end].copy_from_slice(bytes);
+                content.size = content.size.max(end);
             }
-            Self::SetSize(size) => content.resize(*size, 0),
+            Self::SetSize(size) => {
+                content.blocks.truncate(*size);
+                content.size = *size;
+            }
         }
+    }
+}
+
+/// The bytes of a file. The hole behind its last written byte takes no room.
+#[derive(Clone, Debug, Default)]
+struct Content {
+    blocks: Vec<u8>,
+    size: usize,
+}
+
+impl Content {
+    fn read(&self, buffer: &mut [u8], at: usize) -> usize {
+        let count = buffer.len().min(self.size.saturating_sub(at));
+        let written = self.blocks.get(at..).unwrap_or_default();
+        let from_blocks = count.min(written.len());
+        buffer[..from_blocks].copy_from_slice(&written[..from_blocks]);
+        buffer[from_blocks..count].fill(0);
+        count
     }
 }
 
 #[derive(Debug, Default)]
 struct Inode {
     /// What reads see.
-    content: Vec<u8>,
+    content: Content,
     /// What certainly survives a power loss.
-    durable: Vec<u8>,
+    durable: Content,
     /// What was done since, in order.
     changes: Vec<Change>,
 }
@@ -128,7 +150,7 @@ impl SimulatedDisk {
     pub fn flip_bit(&self, path: &Path, position: usize) {
         let inode = Arc::clone(self.state.lock().files.get(path).expect("the file exists"));
         let mut inode = inode.lock();
-        inode.content[position] ^= 1;
+        inode.content.blocks[position] ^= 1;
         inode.durable = inode.content.clone();
         inode.changes.clear();
     }
@@ -146,11 +168,12 @@ impl SimulatedFile {
         if self.state.lock().life == self.life { Ok(()) } else { Err(io::Error::other("the power was lost")) }
     }
 
-    fn room_for(&self, growth: usize) -> io::Result<()> {
+    /// How many bytes of room are left on the disk.
+    fn room(&self) -> usize {
         let state = self.state.lock();
-        let Some(capacity) = state.capacity_bytes else { return Ok(()) };
-        let used: usize = state.files.values().map(|inode| inode.lock().content.len()).sum();
-        if used + growth > capacity { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        let Some(capacity) = state.capacity_bytes else { return usize::MAX };
+        let used: usize = state.files.values().map(|inode| inode.lock().content.blocks.len()).sum();
+        capacity.saturating_sub(used)
     }
 }
 
@@ -161,23 +184,22 @@ fn position(position: u64) -> usize {
 impl DiskFile for SimulatedFile {
     fn write_vectored_at(&self, parts: &[IoSlice<'_>], at: u64) -> io::Result<()> {
         self.alive()?;
-        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        let growth = (position(at) + bytes.len()).saturating_sub(self.inode.lock().content.len());
-        self.room_for(growth)?;
-        let change = Change::Write { position: position(at), bytes };
+        let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let room = self.room();
         let mut inode = self.inode.lock();
+        let growth = (position(at) + bytes.len()).saturating_sub(inode.content.blocks.len());
+        let missing = growth.saturating_sub(room);
+        // A disk that fills up takes what fits.
+        bytes.truncate(bytes.len().saturating_sub(missing));
+        let change = Change::Write { position: position(at), bytes };
         change.apply(&mut inode.content);
         inode.changes.push(change);
-        Ok(())
+        if missing > 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         self.alive()?;
-        let inode = self.inode.lock();
-        let start = position(at).min(inode.content.len());
-        let count = buffer.len().min(inode.content.len() - start);
-        buffer[..count].copy_from_slice(&inode.content[start..start + count]);
-        Ok(count)
+        Ok(self.inode.lock().content.read(buffer, position(at)))
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -190,7 +212,7 @@ impl DiskFile for SimulatedFile {
 
     fn size_bytes(&self) -> io::Result<u64> {
         self.alive()?;
-        Ok(self.inode.lock().content.len() as u64)
+        Ok(self.inode.lock().content.size as u64)
     }
 
     fn set_size(&self, size_bytes: u64) -> io::Result<()> {
@@ -313,7 +335,7 @@ impl Disk for SimulatedDisk {
     fn facts(&self, path: &Path) -> io::Result<Option<FileFacts>> {
         let state = self.state.lock();
         if let Some(inode) = state.files.get(path) {
-            let size_bytes = inode.lock().content.len() as u64;
+            let size_bytes = inode.lock().content.size as u64;
             return Ok(Some(FileFacts { size_bytes, modified_ms: 0, is_directory: false }));
         }
         Ok(state.directories.contains(path).then_some(FileFacts { size_bytes: 0, modified_ms: 0, is_directory: true }))
