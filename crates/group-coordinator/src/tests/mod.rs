@@ -5,3 +5,4 @@ mod membership;
 mod offsets;
 mod replay;
 mod service;
+mod simulation;
