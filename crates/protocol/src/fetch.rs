@@ -3,10 +3,12 @@
 
 use dohle_model::Uuid;
 
+use crate::node_endpoint::{NodeEndpoint, encode_last_section};
 use crate::wire::Writer;
 
 const FLEXIBLE_FROM: i16 = 12;
 const TOPIC_IDS_FROM: i16 = 13;
+const NODE_ENDPOINTS_FROM: i16 = 16;
 
 /// What a response says of one partition before its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,10 +129,17 @@ impl FetchEncoder {
         }
     }
 
-    /// What follows a topic's last partition, and the last topic.
-    pub fn end(self, writer: &mut Writer) {
+    /// What follows a topic's last partition.
+    pub fn topic_end(self, writer: &mut Writer) {
         if self.flexible() {
             writer.unsigned_varint(0);
+        }
+    }
+
+    /// What follows the last topic: the endpoints of the leaders that partitions name (version 16 and up).
+    pub fn end(self, writer: &mut Writer, endpoints: &[NodeEndpoint]) {
+        if self.flexible() {
+            encode_last_section(writer, if self.version >= NODE_ENDPOINTS_FROM { endpoints } else { &[] });
         }
     }
 }
@@ -166,8 +175,9 @@ mod tests {
             encoder.partition_tail(&mut writer, &good);
             encoder.partition_head(&mut writer, &bad, 0);
             encoder.partition_tail(&mut writer, &bad);
-            encoder.end(&mut writer);
-            encoder.end(&mut writer);
+            encoder.topic_end(&mut writer);
+            let endpoint = NodeEndpoint { node_id: 1, host: "b1".to_owned(), port: 9092, rack: Some("r".to_owned()) };
+            encoder.end(&mut writer, &[endpoint]);
             let bytes = writer.into_bytes();
             let mut reader = Reader::new(&bytes);
             let response = FetchResponse::decode(&mut reader, version).unwrap();
@@ -180,6 +190,9 @@ mod tests {
             if version >= 12 {
                 assert_eq!(partitions[1].diverging_epoch.end_offset, 99);
                 assert_eq!(partitions[1].current_leader.leader_epoch, 5);
+            }
+            if version >= 16 {
+                assert_eq!(response.node_endpoints[0].rack.as_deref(), Some("r"));
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod error_code;
 pub mod fetch;
 pub mod header;
 pub mod messages;
+mod node_endpoint;
 pub mod produce;
 pub mod record_batch;
 mod record_walk;
@@ -18,4 +19,5 @@ pub mod wire;
 
 pub use api_key::{ApiKey, VersionRange};
 pub use error_code::ErrorCode;
+pub use node_endpoint::NodeEndpoint;
 pub use wire::{DecodeError, Message, Reader, Writer};

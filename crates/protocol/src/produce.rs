@@ -4,10 +4,12 @@
 use bytes::Bytes;
 use dohle_model::Uuid;
 
+use crate::node_endpoint::{NodeEndpoint, encode_last_section};
 use crate::wire::{DecodeError, Reader, Writer};
 
 /// The versions that are served.
 pub const FLEXIBLE_FROM: i16 = 9;
+const NODE_ENDPOINTS_FROM: i16 = 10;
 const TOPIC_IDS_FROM: i16 = 13;
 
 /// A Produce request, its batches slices of the frame.
@@ -131,7 +133,8 @@ impl PartitionOutcome {
     }
 }
 
-/// Writes the body of a response. `outcomes` are in the order of the request's partitions.
+/// Writes the body of a response. `outcomes` are in the order of the request's partitions; `endpoints` are those of the
+/// leaders that they name (version 10 and up).
 ///
 /// # Panics
 /// Where there are fewer outcomes than partitions.
@@ -141,6 +144,7 @@ pub fn encode_response(
     topics: &[ProduceTopic],
     partitions: &[ProducePartition],
     outcomes: &[PartitionOutcome],
+    endpoints: &[NodeEndpoint],
 ) {
     let flexible = version >= FLEXIBLE_FROM;
     writer.array_length(topics.len(), flexible);
@@ -163,7 +167,7 @@ pub fn encode_response(
     }
     writer.int32(0);
     if flexible {
-        writer.unsigned_varint(0);
+        encode_last_section(writer, if version >= NODE_ENDPOINTS_FROM { endpoints } else { &[] });
     }
 }
 
@@ -249,7 +253,8 @@ mod tests {
                 },
             ];
             let mut writer = Writer::new();
-            encode_response(&mut writer, version, &view.topics, &view.partitions, &outcomes);
+            let endpoints = [NodeEndpoint { node_id: 2, host: "b2".to_owned(), port: 9092, rack: None }];
+            encode_response(&mut writer, version, &view.topics, &view.partitions, &outcomes, &endpoints);
             let bytes = writer.into_bytes();
             let mut reader = Reader::new(&bytes);
             let response = ProduceResponse::decode(&mut reader, version).unwrap();
@@ -262,6 +267,7 @@ mod tests {
             }
             if version >= 10 {
                 assert_eq!(failed.current_leader.leader_id, 2);
+                assert_eq!((response.node_endpoints[0].host.as_str(), response.node_endpoints[0].port), ("b2", 9092));
             }
         }
     }

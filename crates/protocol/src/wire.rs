@@ -8,6 +8,8 @@ use dohle_model::Uuid;
 
 /// The most elements an array may have.
 pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
+/// The most bytes of a string.
+const STRING_BYTES_MAX: usize = i16::MAX as usize;
 /// The most fields a tagged section may have.
 pub const TAGGED_FIELDS_MAX: u32 = 10_000;
 
@@ -220,16 +222,21 @@ impl Reader<'_> {
         usize::try_from(length).map(Some).map_err(|_| DecodeError::Length(length))
     }
 
-    /// A string that may be null. What is not UTF-8 is replaced, as Java does.
+    /// A string that may be null. What is not UTF-8 is replaced, as Java does. What would be too long to be sent back is
+    /// refused.
     ///
     /// # Errors
     /// [`DecodeError::Short`], [`DecodeError::Length`].
     pub fn nullable_string(&mut self, flexible: bool) -> Result<Option<String>, DecodeError> {
         let Some(length) = self.length(flexible, true)? else { return Ok(None) };
-        if length > i16::MAX as usize {
+        if length > STRING_BYTES_MAX {
             return Err(DecodeError::Length(i64::try_from(length).unwrap_or(i64::MAX)));
         }
-        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+        let text = String::from_utf8_lossy(self.take(length)?).into_owned();
+        if text.len() > STRING_BYTES_MAX {
+            return Err(DecodeError::Length(i64::try_from(text.len()).unwrap_or(i64::MAX)));
+        }
+        Ok(Some(text))
     }
 
     /// A string.
@@ -437,15 +444,14 @@ impl Writer {
         self.buffer.put_u8(value.to_le_bytes()[0]);
     }
 
-    /// A string.
-    ///
-    /// # Panics
-    /// Where it is longer than 32 767 bytes: no string of ours is.
+    /// A string. What is beyond 32 767 bytes is left out: so long can only be a message for people, with something of the
+    /// client's in it.
     pub fn string(&mut self, value: &str, flexible: bool) {
+        let value = &value[..value.floor_char_boundary(STRING_BYTES_MAX)];
         if flexible {
             self.compact_length(value.len());
         } else {
-            self.int16(i16::try_from(value.len()).expect("strings on the wire are shorter than 32 KiB"));
+            self.int16(i16::try_from(value.len()).expect("it was cut to that"));
         }
         self.raw(value.as_bytes());
     }
