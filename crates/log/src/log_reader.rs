@@ -23,6 +23,8 @@ pub struct LogSlice {
     pub position: u64,
     /// How many bytes there are; 0 where there is nothing to read yet.
     pub size_bytes: usize,
+    /// Whether later segments hold records below the bound too: a reader that waits for more need not.
+    pub more_follows: bool,
 }
 
 /// The shared, readable side of a log.
@@ -152,12 +154,13 @@ impl LogReader {
                 } else {
                     0
                 };
-                return Ok(LogSlice { file: segment.file()?, position: batch.position, size_bytes });
+                let more_follows = segment.next_offset() < upper_bound;
+                return Ok(LogSlice { file: segment.file()?, position: batch.position, size_bytes, more_follows });
             }
         }
         // The active segment's file is open in any case.
         let file = segments.last().expect("a log has a segment at least").file()?;
-        Ok(LogSlice { file, position: 0, size_bytes: 0 })
+        Ok(LogSlice { file, position: 0, size_bytes: 0, more_follows: false })
     }
 
     /// The first record at or after `timestamp` below `upper_bound` (exclusive): its offset, its timestamp and the epoch of
