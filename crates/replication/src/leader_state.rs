@@ -81,6 +81,12 @@ impl LeaderState {
         self.isr.len() >= self.effective_min_insync_replicas()
     }
 
+    /// Whether `broker` has a replica of the partition that follows this one.
+    #[must_use]
+    pub fn has_follower(&self, broker: BrokerId) -> bool {
+        self.followers.contains_key(&broker)
+    }
+
     /// A follower asks for records from `fetch_offset` on, so it has all before it.
     pub fn on_follower_fetch(&mut self, follower: BrokerId, fetch_offset: Offset) {
         if let Some(position) = self.followers.get_mut(&follower) {

@@ -415,6 +415,12 @@ impl Partition {
         self.fetch_waiters.deregister(waiter);
     }
 
+    /// Whether this broker leads and `broker` follows it.
+    #[must_use]
+    pub fn has_follower(&self, broker: BrokerId) -> bool {
+        self.leader.read().as_ref().is_some_and(|leader| leader.has_follower(broker))
+    }
+
     /// A follower on `broker` has everything before `offset`.
     pub fn on_follower_fetch(&self, broker: BrokerId, offset: Offset) {
         if let Some(leader) = self.leader.write().as_mut() {
