@@ -43,6 +43,12 @@ impl Connection {
         &self.listener_name
     }
 
+    /// The same name, to be kept.
+    #[must_use]
+    pub fn listener(&self) -> &Arc<str> {
+        &self.listener_name
+    }
+
     /// Where the client is.
     #[must_use]
     pub fn peer_address(&self) -> SocketAddr {
