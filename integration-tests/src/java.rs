@@ -1,12 +1,13 @@
 //! Java programs: jars by Maven, classes by javac, and how many JVMs run at once.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
 use crate::cache::made_once;
+use crate::process::spawn;
 use crate::requirement::{Missing, program};
 
 /// Each JVM wants a core and a quarter of a gigabyte.
@@ -108,7 +109,9 @@ pub fn java(class_path: &[PathBuf]) -> Command {
 }
 
 fn run_to_end(mut command: Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("run {:?}", command.get_program()))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = spawn(&mut command).and_then(Child::wait_with_output);
+    let output = output.with_context(|| format!("run {:?}", command.get_program()))?;
     if !output.status.success() {
         let said = [output.stdout, output.stderr].concat();
         bail!("{:?}: {}\n{}", command.get_program(), output.status, String::from_utf8_lossy(&said));

@@ -10,13 +10,14 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
 
 use crate::events::Record;
-use crate::waiting::PATIENCE;
+use crate::waiting::{PATIENCE, wait_for};
 
 /// The group that librdkafka wants even of those that are in none; nothing is committed in its name.
 const NO_GROUP: &str = "observer";
@@ -146,13 +147,17 @@ impl Observer {
         self.send(topic, partition, (0..count).map(|number| (None, format!("{value}-{number}"))), &[])
     }
 
-    /// First offset and end offset (one past the last record) of a partition.
+    /// First offset and end offset (one past the last record) of a partition, once it has a leader.
     ///
     /// # Errors
     /// The broker does not answer in time.
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
-        let what = || format!("offsets of {topic}-{partition}");
-        self.consumer.fetch_watermarks(topic, partition, PATIENCE).with_context(what)
+        let what = format!("offsets of {topic}-{partition}");
+        let answer = wait_for(&what, PATIENCE, || match self.consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Err(error) if is_passing(&error) => None,
+            answer => Some(answer),
+        });
+        answer?.context(what)
     }
 
     /// Everything in a topic: the records of partition 0 by offset, then those of partition 1, and so on.
@@ -235,8 +240,14 @@ impl Observer {
         Ok(groups.groups().iter().map(|group| (group.name().to_owned(), group.state().to_owned())).collect())
     }
 
+    /// How many partitions a topic has, once each has a leader.
     fn partitions(&self, topic: &str) -> Result<i32> {
-        Ok(i32::try_from(self.leaders(topic)?.len())?)
+        let what = format!("leaders of all partitions of {topic}");
+        wait_for(&what, PATIENCE, || match self.leaders(topic) {
+            Ok(leaders) if leaders.is_empty() || leaders.contains(&-1) => None,
+            Ok(leaders) => Some(i32::try_from(leaders.len()).context(what.clone())),
+            Err(error) => Some(Err(error)),
+        })?
     }
 
     /// The leader of each partition, -1 where there is none.
@@ -245,6 +256,13 @@ impl Observer {
         let topic = metadata.topics().first().with_context(|| format!("no answer about {topic}"))?;
         Ok(topic.partitions().iter().map(|partition| partition.leader()).collect())
     }
+}
+
+/// What passes when a broker has just been started.
+fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition].contains(&code))
 }
 
 /// A record as librdkafka gives it.
@@ -264,7 +282,7 @@ struct Reports(mpsc::Sender<Result<Record, String>>);
 
 impl ClientContext for Reports {
     // A broker that is killed is what some tests are about: not worth a line on standard error.
-    fn error(&self, _: rdkafka::error::KafkaError, _: &str) {}
+    fn error(&self, _: KafkaError, _: &str) {}
     fn log(&self, _: rdkafka::config::RDKafkaLogLevel, _: &str, _: &str) {}
 }
 

@@ -3,11 +3,16 @@
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 const FIRST: u16 = 16_000;
 const COUNT: u16 = 12_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A program that is just being started has, for a moment, all sockets of this process: a port that is looked at then
+/// would stay taken. So neither happens during the other.
+pub(crate) static LOOKING_OR_STARTING: Mutex<()> = Mutex::new(());
 
 /// A port on the loopback address that nobody listens on and that this process has not been given before.
 #[expect(clippy::missing_panics_doc, reason = "twelve thousand ports in use is not a state to recover from")]
@@ -27,5 +32,6 @@ pub fn free_port() -> u16 {
 /// Whether nobody listens on this port of the loopback address.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
+    let _looking = LOOKING_OR_STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }

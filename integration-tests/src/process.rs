@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::ports::LOOKING_OR_STARTING;
 use crate::waiting::wait_for;
 
 /// Lines of standard error that a failure shows.
@@ -32,6 +33,15 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Captured> {
         self.captured.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Starts a program.
+///
+/// # Errors
+/// It cannot be started.
+pub fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let _starting = LOOKING_OR_STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
 }
 
 /// What a process that ended has said.
@@ -70,7 +80,8 @@ impl Running {
     pub fn start(name: impl Into<String>, mut command: Command) -> Result<Self> {
         let name = name.into();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("{name}: cannot start {:?}", command.get_program()))?;
+        let mut child =
+            spawn(&mut command).with_context(|| format!("{name}: cannot start {:?}", command.get_program()))?;
         let shared = Arc::new(Shared::default());
         let output = child.stdout.take().context("standard output is piped")?;
         let errors = child.stderr.take().context("standard error is piped")?;

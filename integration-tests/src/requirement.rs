@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, bail};
 use libtest_mimic::Completion;
 
+use crate::process::spawn;
+
 /// A toolchain or a broker that a test needs is not there.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -35,8 +37,9 @@ pub fn skip(missing: &Missing) -> Result<Completion> {
 /// # Errors
 /// It cannot; the message tells who needs it.
 pub fn program(name: &str, version_option: &str, needed_by: &str) -> Result<(), Missing> {
-    let outcome = Command::new(name).arg(version_option).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    match outcome {
+    let mut command = Command::new(name);
+    command.arg(version_option).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    match spawn(&mut command).and_then(|mut child| child.wait()) {
         Ok(status) if status.success() => Ok(()),
         _ => Err(Missing(format!("{name}, needed by {needed_by}"))),
     }
