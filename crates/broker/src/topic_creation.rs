@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dohle_config::ServerConfig;
 use dohle_model::TopicName;
+use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::CreateTopicsRequest;
 use dohle_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use dohle_quorum::ControllerHandle;
@@ -74,17 +75,22 @@ impl TopicCreation {
             match controller.create_topics(request).await {
                 Ok(response) => {
                     for topic in response.topics {
-                        let error = topic.error_code;
-                        if error == dohle_protocol::ErrorCode::None.code() {
-                            tracing::info!(topic = topic.name, "created a topic because it was used");
-                        } else {
-                            let message = topic.error_message.unwrap_or_default();
-                            tracing::warn!(
-                                topic = topic.name,
-                                error,
-                                message,
-                                "could not create a topic that was used"
-                            );
+                        let message = topic.error_message.unwrap_or_default();
+                        let topic_name = topic.name;
+                        match ErrorCode::from_code(topic.error_code) {
+                            Some(ErrorCode::None) => {
+                                tracing::info!(topic = topic_name, "created a topic for its first use")
+                            }
+                            // Asked for again before this broker saw it.
+                            Some(ErrorCode::TopicAlreadyExists) => {}
+                            error => {
+                                tracing::warn!(
+                                    topic = topic_name,
+                                    ?error,
+                                    message,
+                                    "could not create a topic that was used"
+                                );
+                            }
                         }
                     }
                 }

@@ -1,0 +1,406 @@
+//! A node from start to stop.
+//!
+//! It starts in an order that lets nobody see what is not there: folders are locked and sockets bound first, since that is
+//! what most often goes wrong; then the quorum, and the registration, whose commitment proves that everything committed
+//! before is known here; then the logs that this metadata places here; then the node asks to be unfenced, follows the
+//! metadata, and serves clients once it sees itself unfenced. Clients that connect earlier wait in the backlog.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use dohle_config::{ServerConfig, TopicConfig};
+use dohle_group_coordinator::GroupCoordinator;
+use dohle_log::{LogDirectory, LogDirectoryError, MetaProperties};
+use dohle_metadata::{FeatureRange, Image, features};
+use dohle_model::{BrokerEpoch, BrokerId, DirectoryId};
+use dohle_network::Server;
+use dohle_protocol::messages::BrokerRegistrationRequest;
+use dohle_protocol::messages::broker_registration_request::Feature;
+use dohle_quorum::{OpenStore, Quorum, QuorumError, QuorumOptions};
+use dohle_replication::{MaintenanceIntervals, ReplicaManager, ReplicaManagerOptions, StartError};
+use dohle_seams::{Environment, OffloadExt, RandomnessExt};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::connection_settings::{SettingError, connection_limits};
+use crate::coordinator_logs::CoordinatorLogs;
+use crate::lifecycle::{Lifecycle, RegistrationError, register, watch_directories};
+use crate::listeners::{Listen, Listeners};
+use crate::offsets_topic;
+use crate::producer_ids::ProducerIds;
+use crate::publisher::Publisher;
+use crate::service::BrokerService;
+use crate::state::BrokerState;
+use crate::topic_creation::{CONSUMER_OFFSETS, TopicCreation};
+use crate::topic_index::ImageTopicIndex;
+
+/// How long requests that were started may take once the node stops.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// What a node starts with.
+pub struct NodeOptions {
+    /// The world outside.
+    pub environment: Environment,
+    /// The settings.
+    pub config: Arc<ServerConfig>,
+    /// The cluster that the formatted folders belong to.
+    pub cluster_id: String,
+    /// How to listen.
+    pub network: Arc<dyn Listen>,
+    /// Opens the store of the metadata quorum in the folder that it is given.
+    pub open_store: OpenStore,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A log directory cannot be used.
+    #[error(transparent)]
+    LogDirectory(#[from] LogDirectoryError),
+    /// A log directory is another cluster's or node's.
+    #[error("{path} belongs to node {node_id} of cluster {cluster_id}")]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        node_id: i32,
+        /// Whose it is.
+        cluster_id: String,
+    },
+    /// A listener cannot be opened.
+    #[error("cannot listen on {listener}: {source}")]
+    Listen {
+        /// As configured.
+        listener: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The metadata quorum does not start.
+    #[error("cannot start the metadata quorum: {0}")]
+    Quorum(#[from] QuorumError),
+    /// The broker is not let into the cluster.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    /// The logs cannot be opened.
+    #[error("{}", chain(.0))]
+    Logs(#[from] StartError),
+    /// The node failed while it started.
+    #[error(transparent)]
+    Failed(#[from] NodeFailure),
+}
+
+fn chain(error: &StartError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Why a running node cannot go on. The process should end; the next start recovers.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NodeFailure(String);
+
+/// A running node. Dropping it ends it at once, as a crash does.
+#[derive(Debug)]
+pub struct Node {
+    config: Arc<ServerConfig>,
+    quorum: Quorum,
+    replicas: Arc<ReplicaManager>,
+    groups: GroupCoordinator,
+    broker_epoch: BrokerEpoch,
+    lifecycle: Arc<Lifecycle>,
+    server: Server,
+    addresses: Vec<(String, SocketAddr)>,
+    failure: watch::Receiver<Option<NodeFailure>>,
+    /// Aborted when the node goes.
+    tasks: Tasks,
+    /// Held for its lock, where it is none of `log.dirs`.
+    _metadata_directory: Option<LogDirectory>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks(Vec<JoinHandle<()>>);
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// The node's folders, locked.
+struct Directories {
+    logs: Vec<LogDirectory>,
+    metadata: Option<LogDirectory>,
+    metadata_id: DirectoryId,
+}
+
+impl Node {
+    /// Starts a node; it serves clients when this returns. The folders must have been formatted.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    pub async fn start(options: NodeOptions) -> Result<Self, NodeError> {
+        let NodeOptions { environment, config, cluster_id, network, open_store } = options;
+        let (directories, listeners) = futures_util::future::join(
+            open_directories(&environment, &config, &cluster_id),
+            Listeners::open(&config, &*network),
+        )
+        .await;
+        let (directories, listeners) = (directories?, listeners?);
+        let limits = connection_limits(&config, &*network).await?;
+        let addresses = listeners.addresses();
+        let registration = registration(&environment, &config, &cluster_id, &directories, &listeners);
+        let listener_options = listeners.into_options(&config)?;
+
+        let quorum = Quorum::start(QuorumOptions {
+            environment: environment.clone(),
+            config: Arc::clone(&config),
+            cluster_id: cluster_id.clone(),
+            directory_id: directories.metadata_id,
+            metadata_directory: config.metadata_log_dir.clone(),
+            open_store,
+        })
+        .await?;
+        let controller = quorum.controller();
+        let registration_time_max = milliseconds(config.initial_broker_registration_timeout_ms);
+        let broker_epoch =
+            register(&controller, &registration, registration_time_max, &*environment.randomness).await?;
+        // Taken after the registration was committed: so it holds all that was committed before.
+        let subscription = quorum.subscribe();
+        let image = subscription.image();
+        let lifecycle = Arc::new(Lifecycle::start(
+            controller.clone(),
+            config.node_id,
+            broker_epoch,
+            milliseconds(config.broker_heartbeat_interval_ms),
+            image.metadata_offset(),
+            &environment.control_runtime,
+        ));
+        let replicas =
+            ReplicaManager::start(replica_manager_options(&environment, &config, directories.logs), &image).await?;
+
+        let published_image = Arc::new(ArcSwap::new(Arc::clone(&image)));
+        let groups = GroupCoordinator::new(
+            offsets_topic::group_coordinator_config(&config),
+            Arc::new(CoordinatorLogs::new(CONSUMER_OFFSETS, Arc::clone(&replicas), environment.clone())),
+            Arc::new(ImageTopicIndex(Arc::clone(&published_image))),
+            environment.clone(),
+        );
+        offsets_topic::begin(&groups, config.node_id, &image);
+        let (published_sender, published) = watch::channel(image.metadata_offset());
+        let publisher = Publisher {
+            node_id: config.node_id,
+            subscription,
+            replicas: Arc::clone(&replicas),
+            image: Arc::clone(&published_image),
+            groups: groups.clone(),
+            published: published_sender,
+            lifecycle: Arc::clone(&lifecycle),
+            runtime: environment.control_runtime.clone(),
+        };
+        let (failure_sender, mut failure) = watch::channel(None);
+        let failing = watch_failures(
+            quorum.failed(),
+            watch_directories(Arc::clone(&replicas), Arc::clone(&lifecycle), directories.metadata_id),
+            failure_sender,
+        );
+        let tasks =
+            Tasks(vec![environment.control_runtime.spawn(publisher.run()), environment.control_runtime.spawn(failing)]);
+        let state = Arc::new(BrokerState {
+            node_id: config.node_id,
+            cluster_id,
+            config: Arc::clone(&config),
+            environment: environment.clone(),
+            image: Arc::clone(&published_image),
+            replicas: Arc::clone(&replicas),
+            groups: groups.clone(),
+            producer_ids: ProducerIds::new(controller.clone(), config.node_id),
+            topic_creation: TopicCreation::new(
+                Arc::clone(&config),
+                controller.clone(),
+                environment.control_runtime.clone(),
+            ),
+            controller,
+            published: published.clone(),
+        });
+        lifecycle.want_unfenced();
+        tokio::select! {
+            () = unfenced(config.node_id, broker_epoch, &published_image, published) => {}
+            failed = next_failure(&mut failure) => return Err(failed.into()),
+        }
+        let service = Arc::new(BrokerService::new(state));
+        let server = Server::start(listener_options, service, limits, &environment.data_runtime);
+        Ok(Self {
+            config,
+            quorum,
+            replicas,
+            groups,
+            broker_epoch,
+            lifecycle,
+            server,
+            addresses,
+            failure,
+            tasks,
+            _metadata_directory: directories.metadata,
+        })
+    }
+
+    /// The listeners, with the addresses that they are bound to.
+    #[must_use]
+    pub fn listeners(&self) -> &[(String, SocketAddr)] {
+        &self.addresses
+    }
+
+    /// Resolves when the node cannot go on: the quorum has stopped, or no log directory is left.
+    pub async fn failed(&self) -> NodeFailure {
+        next_failure(&mut self.failure.clone()).await
+    }
+
+    /// Stops in order: other brokers take over where there are any, requests end, logs and quorum are closed.
+    pub async fn shutdown(self) {
+        let Self { config, quorum, replicas, groups, broker_epoch, lifecycle, server, mut failure, tasks, .. } = self;
+        if config.controlled_shutdown_enable {
+            tokio::select! {
+                () = lifecycle.controlled_shutdown() => {}
+                failed = next_failure(&mut failure) => {
+                    tracing::error!(%failed, "the node failed while it was stopping");
+                }
+            }
+        }
+        server.shutdown(STOP_GRACE).await;
+        groups.shutdown().await;
+        drop(lifecycle);
+        drop(tasks);
+        replicas.shutdown(broker_epoch.0).await;
+        quorum.shutdown().await;
+    }
+}
+
+fn milliseconds(value: i32) -> Duration {
+    Duration::from_millis(u64::try_from(value).unwrap_or(0))
+}
+
+async fn next_failure(failure: &mut watch::Receiver<Option<NodeFailure>>) -> NodeFailure {
+    match failure.wait_for(Option::is_some).await {
+        Ok(failure) => failure.clone().unwrap_or_else(|| unreachable!("it was waited for")),
+        // Whoever would tell has ended with the node.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn watch_failures(
+    quorum: impl Future<Output = impl std::fmt::Display>,
+    directories: impl Future<Output = String>,
+    failure: watch::Sender<Option<NodeFailure>>,
+) {
+    let reason = tokio::select! {
+        reason = quorum => format!("the metadata quorum has stopped: {reason}"),
+        reason = directories => reason,
+    };
+    failure.send_replace(Some(NodeFailure(reason)));
+}
+
+/// Waits until requests see this registration unfenced.
+async fn unfenced(node_id: BrokerId, epoch: BrokerEpoch, image: &ArcSwap<Image>, mut published: watch::Receiver<i64>) {
+    loop {
+        if image.load().broker(node_id).is_some_and(|broker| broker.epoch == epoch && !broker.fenced) {
+            return;
+        }
+        if published.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Locks and opens the node's folders.
+async fn open_directories(
+    environment: &Environment,
+    config: &Arc<ServerConfig>,
+    cluster_id: &str,
+) -> Result<Directories, NodeError> {
+    let (disk, config, cluster_id) = (Arc::clone(&environment.disk), Arc::clone(config), cluster_id.to_owned());
+    let open = move || {
+        let open_one = |path: &PathBuf| {
+            let directory = LogDirectory::open(Arc::clone(&disk), path)?;
+            let meta = directory.meta();
+            if meta.cluster_id != cluster_id || meta.node_id != config.node_id.0 {
+                let MetaProperties { node_id, cluster_id, .. } = meta.clone();
+                return Err(NodeError::Foreign { path: path.clone(), node_id, cluster_id });
+            }
+            Ok(directory)
+        };
+        let logs = config.log_dirs.iter().map(open_one).collect::<Result<Vec<_>, _>>()?;
+        let shared = logs.iter().find(|directory| directory.path() == config.metadata_log_dir);
+        let (metadata, metadata_id) = match shared {
+            Some(directory) => (None, directory.meta().directory_id),
+            None => {
+                let directory = open_one(&config.metadata_log_dir)?;
+                let id = directory.meta().directory_id;
+                (Some(directory), id)
+            }
+        };
+        Ok(Directories { logs, metadata, metadata_id })
+    };
+    environment.offload.run(open).await
+}
+
+fn registration(
+    environment: &Environment,
+    config: &ServerConfig,
+    cluster_id: &str,
+    directories: &Directories,
+    listeners: &Listeners,
+) -> BrokerRegistrationRequest {
+    let feature = |(name, range): &(&str, FeatureRange)| Feature {
+        name: (*name).to_owned(),
+        min_supported_version: range.min,
+        max_supported_version: range.max,
+    };
+    // Known only where all directories were closed in order, by the same broker epoch.
+    let mut epochs = directories.logs.iter().map(LogDirectory::clean_broker_epoch);
+    let first = epochs.next().flatten();
+    let previous_broker_epoch = first.filter(|first| epochs.all(|epoch| epoch == Some(*first)));
+    BrokerRegistrationRequest {
+        broker_id: config.node_id.0,
+        cluster_id: cluster_id.to_owned(),
+        incarnation_id: environment.randomness.uuid(),
+        listeners: listeners.registered(),
+        features: features::SUPPORTED.iter().map(feature).collect(),
+        rack: config.broker_rack.clone(),
+        log_dirs: directories.logs.iter().map(|directory| directory.meta().directory_id.0).collect(),
+        previous_broker_epoch: previous_broker_epoch.unwrap_or(-1),
+        ..BrokerRegistrationRequest::default()
+    }
+}
+
+fn replica_manager_options(
+    environment: &Environment,
+    config: &Arc<ServerConfig>,
+    directories: Vec<LogDirectory>,
+) -> ReplicaManagerOptions {
+    let server = Arc::clone(config);
+    ReplicaManagerOptions {
+        node_id: config.node_id,
+        environment: environment.clone(),
+        directories,
+        resolve_topic_config: Box::new(move |overrides| TopicConfig::resolve(&server, overrides)),
+        producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
+        recovery_threads_per_directory: usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
+        maintenance: MaintenanceIntervals::of(config),
+    }
+}
