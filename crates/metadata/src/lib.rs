@@ -16,6 +16,9 @@ mod replay_error;
 mod snapshot;
 mod topic_image;
 
+#[cfg(test)]
+mod tests;
+
 pub use broker_image::{BrokerEndpoint, BrokerImage};
 pub use config_resource::ConfigResource;
 pub use controller_image::ControllerImage;
