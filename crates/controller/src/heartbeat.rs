@@ -88,7 +88,8 @@ fn next_standing(
 ) -> Standing {
     match Standing::of(broker) {
         Standing::Fenced if request.want_shut_down => Standing::ShutdownNow,
-        Standing::Fenced if !request.want_fence && is_caught_up => Standing::Unfenced,
+        // Who was about to stop comes back with a new registration only: this one can lead nothing.
+        Standing::Fenced if !request.want_fence && is_caught_up && !broker.in_controlled_shutdown => Standing::Unfenced,
         Standing::Fenced => Standing::Fenced,
         Standing::Unfenced if request.want_fence && request.want_shut_down => Standing::ShutdownNow,
         Standing::Unfenced if request.want_fence => Standing::Fenced,

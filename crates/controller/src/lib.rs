@@ -16,5 +16,8 @@ mod registration;
 mod replica_placement;
 mod sessions;
 
+#[cfg(test)]
+mod tests;
+
 pub use controller::{Controller, ControllerSettings};
 pub use registration::Registrant;
