@@ -4,6 +4,7 @@ mod back_pressure;
 mod frames;
 mod limits;
 mod ordering;
+mod random;
 mod shutdown;
 mod sockets;
 
