@@ -95,7 +95,7 @@ impl Sender {
 /// What a consumer reports while it is polled.
 #[derive(Default)]
 pub(crate) struct Watching {
-    /// Print what the member has after each assignment.
+    /// Print what the member has after each assignment and revocation.
     pub(crate) assignments: bool,
     /// Print the answers of commits.
     pub(crate) commits: AtomicBool,
@@ -111,7 +111,7 @@ impl ClientContext for Watching {
 
 impl ConsumerContext for Watching {
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if !self.assignments || !matches!(rebalance, Rebalance::Assign(_)) {
+        if !self.assignments || matches!(rebalance, Rebalance::Error(_)) {
             return;
         }
         let printed = consumer.assignment().context("assignment").and_then(|assignment| {

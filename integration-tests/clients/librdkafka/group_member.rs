@@ -12,7 +12,7 @@ use crate::{Play, print, told_to_end};
 
 pub(crate) fn play(play: &Play) -> Result<()> {
     let told = told_to_end();
-    let settings = [
+    let mut settings = vec![
         ("auto.offset.reset", "earliest"),
         ("session.timeout.ms", play.text("session_ms")?),
         ("heartbeat.interval.ms", play.text("heartbeat_ms")?),
@@ -20,6 +20,11 @@ pub(crate) fn play(play: &Play) -> Result<()> {
         ("topic.metadata.refresh.interval.ms", "1000"),
         ("reconnect.backoff.max.ms", "200"),
     ];
+    for (parameter, setting) in [("instance", "group.instance.id"), ("assignor", "partition.assignment.strategy")] {
+        if let Some(value) = play.parameters.get(parameter) {
+            settings.push((setting, value));
+        }
+    }
     let consumer = consumer(play, Watching { assignments: true, ..Watching::default() }, &settings)?;
     consumer.subscribe(&[&play.topic])?;
     while !told.load(Ordering::Relaxed) {

@@ -9,8 +9,8 @@ use dohle_integration_tests::waiting::{PATIENCE, wait_for};
 
 use crate::scenario::Scene;
 
-const PARTITIONS: i32 = 4;
-const RECORDS_PER_PARTITION: usize = 25;
+pub(crate) const PARTITIONS: i32 = 4;
+pub(crate) const RECORDS_PER_PARTITION: usize = 25;
 
 pub(crate) fn takeover(scene: &Scene<'_>) -> Result<()> {
     scene.observer.create_topic(&scene.topic, PARTITIONS, &[])?;
@@ -56,7 +56,7 @@ pub(crate) fn takeover(scene: &Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-fn send(scene: &Scene<'_>, value: &str) -> Result<BTreeSet<Record>> {
+pub(crate) fn send(scene: &Scene<'_>, value: &str) -> Result<BTreeSet<Record>> {
     let mut sent = BTreeSet::new();
     for partition in 0..PARTITIONS {
         sent.extend(scene.observer.send_numbered(&scene.topic, partition, value, RECORDS_PER_PARTITION)?);
@@ -65,7 +65,11 @@ fn send(scene: &Scene<'_>, value: &str) -> Result<BTreeSet<Record>> {
 }
 
 /// Waits until the last assignment of a member is the wanted one.
-fn wait_for_assignment(member: &Running, what: &str, is_wanted: impl Fn(&[i32]) -> bool) -> Result<Vec<i32>> {
+pub(crate) fn wait_for_assignment(
+    member: &Running,
+    what: &str,
+    is_wanted: impl Fn(&[i32]) -> bool,
+) -> Result<Vec<i32>> {
     member.wait_for(what, PATIENCE, |lines| {
         let last = lines.iter().rev().find(|line| line.starts_with("assigned\t"))?;
         match Event::parse(last) {
@@ -75,11 +79,11 @@ fn wait_for_assignment(member: &Running, what: &str, is_wanted: impl Fn(&[i32]) 
     })
 }
 
-fn seen(member: &Running) -> Result<BTreeSet<Record>> {
+pub(crate) fn seen(member: &Running) -> Result<BTreeSet<Record>> {
     Ok(received(&Event::parse_all(&member.output())?).into_iter().collect())
 }
 
-fn wait_until_received(records: &BTreeSet<Record>, members: &[&Running]) -> Result<()> {
+pub(crate) fn wait_until_received(records: &BTreeSet<Record>, members: &[&Running]) -> Result<()> {
     let result = wait_for("all records are received", PATIENCE, || {
         let mut all = BTreeSet::new();
         for member in members {

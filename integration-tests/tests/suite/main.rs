@@ -4,6 +4,7 @@ mod command_line;
 mod consuming;
 mod dump_log;
 mod example;
+mod group_members;
 mod group_takeover;
 mod hostile_bytes;
 mod kills;

@@ -14,7 +14,7 @@ use dohle_integration_tests::waiting::PATIENCE;
 use libtest_mimic::{Completion, Trial};
 
 use crate::stage::{Suite, explained_by, trial};
-use crate::{consuming, group_takeover, kills, producing, refusals, topics};
+use crate::{consuming, group_members, group_takeover, kills, producing, refusals, topics};
 
 /// What a scenario of one family has to work with, on the shared broker.
 pub(crate) struct Scene<'a> {
@@ -58,6 +58,8 @@ fn judge(id: &str) -> Result<Judge> {
         "consume-manual" => Judge::OnSharedBroker(consuming::manual),
         "consume-own-offsets" => Judge::OnSharedBroker(consuming::own_offsets),
         "group-takeover" => Judge::OnSharedBroker(group_takeover::takeover),
+        "group-cooperative" => Judge::OnSharedBroker(group_members::cooperative),
+        "group-static-member" => Judge::OnSharedBroker(group_members::static_member),
         "topics" => Judge::OnSharedBroker(topics::topics),
         "refuse-transactions" => Judge::OnSharedBroker(refusals::transactions),
         "refuse-consumer-protocol" => Judge::OnSharedBroker(refusals::consumer_protocol),

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /** Plays one scenario: SCENARIO BOOTSTRAP TOPIC GROUP [NAME=VALUE...]. */
 public final class Driver {
@@ -71,6 +72,12 @@ final class Play {
             throw new IllegalArgumentException("parameter " + name + " is missing");
         }
         return value;
+    }
+
+    void ifGiven(String name, Consumer<String> use) {
+        if (parameters.containsKey(name)) {
+            use.accept(parameters.get(name));
+        }
     }
 
     int number(String name) {
