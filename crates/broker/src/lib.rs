@@ -5,8 +5,12 @@
 //! unfenced. Metadata changes reach its parts in a fixed order, see `publisher`.
 
 mod connection_settings;
+mod controller_change;
 mod coordinator_logs;
+mod fetch_sessions;
+mod fetching;
 mod handlers;
+mod leader_hints;
 mod lifecycle;
 mod listeners;
 mod node;

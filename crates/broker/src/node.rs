@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection_settings::{SettingError, connection_limits};
 use crate::coordinator_logs::CoordinatorLogs;
+use crate::fetch_sessions::FetchSessions;
 use crate::lifecycle::{Lifecycle, RegistrationError, register, watch_directories};
 use crate::listeners::{Listen, Listeners};
 use crate::offsets_topic;
@@ -234,6 +235,9 @@ impl Node {
                 Arc::clone(&config),
                 controller.clone(),
                 environment.control_runtime.clone(),
+            ),
+            fetch_sessions: FetchSessions::new(
+                usize::try_from(config.max_incremental_fetch_session_cache_slots).unwrap_or(0),
             ),
             controller,
             published: published.clone(),

@@ -45,10 +45,7 @@ pub(crate) struct RequestContext<'a> {
 impl RequestContext<'_> {
     /// How the client has reached this broker.
     pub(crate) fn listener(&self) -> ClientListener {
-        ClientListener {
-            name: Arc::clone(self.connection.listener()),
-            local_address: self.connection.local_address(),
-        }
+        ClientListener { name: Arc::clone(self.connection.listener()), local_address: self.connection.local_address() }
     }
 
     /// Where a client of this connection's listener reaches `broker`: `None` where that broker has no such listener.

@@ -11,6 +11,7 @@ use dohle_quorum::ControllerHandle;
 use dohle_replication::ReplicaManager;
 use dohle_seams::Environment;
 
+use crate::fetch_sessions::FetchSessions;
 use crate::producer_ids::ProducerIds;
 use crate::topic_creation::TopicCreation;
 
@@ -28,6 +29,7 @@ pub(crate) struct BrokerState {
     pub(crate) controller: ControllerHandle,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) topic_creation: TopicCreation,
+    pub(crate) fetch_sessions: FetchSessions,
     /// How far the published image is, for those who must see their own change.
     pub(crate) published: tokio::sync::watch::Receiver<i64>,
 }

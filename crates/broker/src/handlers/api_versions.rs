@@ -18,7 +18,8 @@ const METADATA_VERSION: (&str, i16) = ("metadata.version", 30);
 pub(crate) async fn handle(context: &RequestContext<'_>, request: ApiVersionsRequest) -> Answer<ApiVersionsResponse> {
     let version = context.header.api_version;
     if version >= 3 {
-        let valid = is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version);
+        let valid =
+            is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version);
         if !valid {
             return Answer::Now(ApiVersionsResponse {
                 error_code: ErrorCode::InvalidRequest.code(),

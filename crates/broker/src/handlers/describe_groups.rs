@@ -11,7 +11,10 @@ pub(crate) const KEY: ApiKey = ApiKey::DescribeGroups;
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 6);
 
 /// Asks the group coordinator; the answer comes once what it rests on is committed.
-pub(crate) async fn handle(context: &RequestContext<'_>, request: DescribeGroupsRequest) -> Answer<DescribeGroupsResponse> {
+pub(crate) async fn handle(
+    context: &RequestContext<'_>,
+    request: DescribeGroupsRequest,
+) -> Answer<DescribeGroupsResponse> {
     let groups = context.broker.groups.clone();
     let info = context.group_request_info();
     Answer::Later(Box::pin(async move { groups.describe_groups(&info, request).await }))

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use dohle_model::{PartitionIndex, Uuid};
+use dohle_metadata::PartitionImage;
+use dohle_model::{BrokerId, PartitionIndex, TopicName, Uuid};
 use dohle_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -25,77 +26,87 @@ pub(crate) async fn handle(
 ) -> Answer<DescribeTopicPartitionsResponse> {
     let mut names: BTreeSet<String> = request.topics.into_iter().map(|topic| topic.name).collect();
     let all = names.is_empty();
+    let (first_topic, first_index) =
+        request.cursor.map_or_else(Default::default, |cursor| (cursor.topic_name, cursor.partition_index));
+    let is_foreign = !all && !first_topic.is_empty() && !names.contains(&first_topic);
+    if is_foreign || first_index < 0 {
+        return Answer::Now(refuse(names));
+    }
     if all {
         names = context.image.topics().map(|topic| topic.name.as_str().to_owned()).collect();
     }
-    let cursor = request.cursor;
-    if let Some(cursor) = &cursor {
-        if !all && !names.contains(&cursor.topic_name) {
-            return refuse(names);
-        }
-        names = names.split_off(&cursor.topic_name);
-    }
+    let names = names.split_off(&first_topic);
     let limit = request.response_partition_limit.min(context.broker.config.max_request_partition_size_limit).max(1);
     let mut left = usize::try_from(limit).unwrap_or(1);
     let mut response = DescribeTopicPartitionsResponse::default();
     for name in names {
-        let first = match &cursor {
-            Some(cursor) if cursor.topic_name == name => cursor.partition_index,
-            _ => 0,
-        };
+        let next = |partition_index| Some(Cursor { topic_name: name.clone(), partition_index });
+        if left == 0 {
+            response.next_cursor = next(0);
+            break;
+        }
         let Some(topic) = context.image.topic(&name) else {
             // A topic that has gone between two pages is left out of the later one.
             if !all {
-                let valid = dohle_model::TopicName::from(name.as_str()).validate().is_ok();
-                let error = if valid { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException };
+                let is_valid = TopicName::from(name.as_str()).validate().is_ok();
+                let error =
+                    if is_valid { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::InvalidTopicException };
                 response.topics.push(failed(error, name));
             }
             continue;
         };
-        let mut partitions = Vec::new();
-        for (index, partition) in topic.partitions().filter(|(index, _)| index.0 >= first) {
-            if left == 0 {
-                response.next_cursor = Some(Cursor { topic_name: name.clone(), partition_index: index.0 });
-                break;
-            }
-            left -= 1;
-            let leader = partition.leader;
-            partitions.push(DescribeTopicPartitionsResponsePartition {
-                error_code: if leader.is_some() { ErrorCode::None } else { ErrorCode::LeaderNotAvailable }.code(),
-                partition_index: PartitionIndex(index.0).0,
-                leader_id: leader.map_or(-1, |leader| leader.0),
-                leader_epoch: partition.leader_epoch.0,
-                replica_nodes: partition.replicas.iter().map(|id| id.0).collect(),
-                isr_nodes: partition.isr.iter().map(|id| id.0).collect(),
-                eligible_leader_replicas: Some(partition.eligible_leader_replicas.iter().map(|id| id.0).collect()),
-                last_known_elr: Some(partition.last_known_elr.iter().map(|id| id.0).collect()),
-                offline_replicas: context.offline_replicas(partition),
-            });
-        }
-        let truncated = response.next_cursor.is_some();
-        if !truncated || !partitions.is_empty() {
-            response.topics.push(DescribeTopicPartitionsResponseTopic {
-                error_code: ErrorCode::None.code(),
-                name: Some(name),
-                topic_id: topic.id.0,
-                is_internal: topic.name.is_internal(),
-                partitions,
-                topic_authorized_operations: TOPIC_OPERATIONS,
-            });
-        }
-        if truncated {
+        let first = if name == first_topic { first_index } else { 0 };
+        let mut rest = topic.partitions().filter(|(index, _)| index.0 >= first);
+        let shown = rest.by_ref().take(left);
+        let partitions: Vec<_> = shown.map(|(index, partition)| describe(context, index, partition)).collect();
+        left -= partitions.len();
+        response.next_cursor = rest.next().and_then(|(index, _)| next(index.0));
+        response.topics.push(DescribeTopicPartitionsResponseTopic {
+            error_code: ErrorCode::None.code(),
+            name: Some(name),
+            topic_id: topic.id.0,
+            is_internal: topic.name.is_internal(),
+            partitions,
+            topic_authorized_operations: TOPIC_OPERATIONS,
+        });
+        if response.next_cursor.is_some() {
             break;
         }
     }
     Answer::Now(response)
 }
 
-/// The cursor names a topic that was not asked for.
-fn refuse(names: BTreeSet<String>) -> Answer<DescribeTopicPartitionsResponse> {
-    Answer::Now(DescribeTopicPartitionsResponse {
+fn describe(
+    context: &RequestContext<'_>,
+    index: PartitionIndex,
+    partition: &PartitionImage,
+) -> DescribeTopicPartitionsResponsePartition {
+    let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0).collect::<Vec<_>>();
+    let reachable_leader = partition.leader.filter(|leader| context.has_endpoint(*leader));
+    let error = match (partition.leader, reachable_leader) {
+        (_, Some(_)) => ErrorCode::None,
+        (Some(leader), None) if context.image.broker(leader).is_some() => ErrorCode::ListenerNotFound,
+        (_, None) => ErrorCode::LeaderNotAvailable,
+    };
+    DescribeTopicPartitionsResponsePartition {
+        error_code: error.code(),
+        partition_index: index.0,
+        leader_id: reachable_leader.map_or(-1, |leader| leader.0),
+        leader_epoch: partition.leader_epoch.0,
+        replica_nodes: ids(&partition.replicas),
+        isr_nodes: ids(&partition.isr),
+        eligible_leader_replicas: Some(ids(&partition.eligible_leader_replicas)),
+        last_known_elr: Some(ids(&partition.last_known_elr)),
+        offline_replicas: context.offline_replicas(partition),
+    }
+}
+
+/// The cursor names a topic that was not asked for, or no partition.
+fn refuse(names: BTreeSet<String>) -> DescribeTopicPartitionsResponse {
+    DescribeTopicPartitionsResponse {
         topics: names.into_iter().map(|name| failed(ErrorCode::InvalidRequest, name)).collect(),
         ..DescribeTopicPartitionsResponse::default()
-    })
+    }
 }
 
 fn failed(error: ErrorCode, name: String) -> DescribeTopicPartitionsResponseTopic {

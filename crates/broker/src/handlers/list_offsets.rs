@@ -19,13 +19,27 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 11);
 /// Timestamps with a meaning of their own, and the version from which each may be asked for.
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
-const MAX_TIMESTAMP: (i64, i16) = (-3, 7);
-const EARLIEST_LOCAL: (i64, i16) = (-4, 8);
-const LATEST_TIERED: (i64, i16) = (-5, 9);
-const EARLIEST_PENDING_UPLOAD: (i64, i16) = (-6, 11);
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+const SINCE: [(i64, i16); 6] = [
+    (LATEST, 1),
+    (EARLIEST, 1),
+    (MAX_TIMESTAMP, 7),
+    (EARLIEST_LOCAL, 8),
+    (LATEST_TIERED, 9),
+    (EARLIEST_PENDING_UPLOAD, 11),
+];
+
+/// The replica id of consumers.
+const CONSUMER: i32 = -1;
+/// Earlier versions know LEADER_NOT_AVAILABLE instead.
+const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
 
 /// Answers each partition by itself.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsRequest) -> Answer<ListOffsetsResponse> {
+    let version = context.header.api_version;
     let duplicates = duplicates(&request);
     let topics = request
         .topics
@@ -38,10 +52,12 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsReq
                 .map(|asked| {
                     let answer = if duplicates.contains(&(topic.name.as_str(), asked.partition_index)) {
                         Err(ErrorCode::InvalidRequest)
+                    } else if !is_supported(asked.timestamp, version) {
+                        Err(ErrorCode::UnsupportedVersion)
                     } else {
                         context
                             .partition(&topic.name, PartitionIndex(asked.partition_index))
-                            .and_then(|partition| lookup(context, &partition, asked))
+                            .and_then(|partition| lookup(&partition, asked, version, request.replica_id))
                     };
                     respond(asked.partition_index, answer)
                 })
@@ -77,42 +93,66 @@ impl Found {
     const NOTHING: Self = Self { offset: None, timestamp: -1, leader_epoch: None };
 }
 
-fn lookup(context: &RequestContext<'_>, partition: &Partition, asked: &ListOffsetsPartition) -> Result<Found, ErrorCode> {
-    let version = context.header.api_version;
+/// Whether a version has a meaning for a timestamp.
+fn is_supported(timestamp: i64, version: i16) -> bool {
+    timestamp >= 0 || SINCE.iter().any(|(special, since)| *special == timestamp && version >= *since)
+}
+
+fn lookup(
+    partition: &Partition,
+    asked: &ListOffsetsPartition,
+    version: i16,
+    replica_id: i32,
+) -> Result<Found, ErrorCode> {
     let requested = (asked.current_leader_epoch >= 0).then_some(LeaderEpoch(asked.current_leader_epoch));
-    partition.check_leadership(requested).map_err(|error| error.error_code())?;
+    let leader_epoch = partition.check_leadership(requested).map_err(|error| error.error_code())?;
     let reader = partition.reader();
     // Whether a consumer reads committed records alone makes no difference while no transaction can be open.
-    let end = partition.last_stable_offset();
-    let special = |(timestamp, since): (i64, i16)| asked.timestamp == timestamp && version >= since;
+    let end = if replica_id == CONSUMER { partition.last_stable_offset() } else { reader.log_end_offset() };
     let storage = |error| PartitionError::from(error).error_code();
-    if asked.timestamp == LATEST {
-        return Ok(Found { offset: Some(end), timestamp: -1, leader_epoch: reader.latest_epoch() });
-    }
-    if asked.timestamp == EARLIEST || special(EARLIEST_LOCAL) {
-        let start = reader.log_start_offset();
-        return Ok(Found { offset: Some(start), timestamp: -1, leader_epoch: reader.leader_epoch_at(start) });
-    }
-    if special(MAX_TIMESTAMP) {
-        return Ok(match reader.max_timestamp(end).map_err(storage)? {
-            Some((offset, timestamp, leader_epoch)) => {
-                Found { offset: Some(offset), timestamp, leader_epoch: Some(leader_epoch) }
-            }
-            None => Found::NOTHING,
-        });
-    }
-    // Nothing is ever tiered here, and Kafka without tiered storage knows no such offset either.
-    if special(LATEST_TIERED) || special(EARLIEST_PENDING_UPLOAD) {
-        return Ok(Found::NOTHING);
-    }
-    if asked.timestamp < 0 {
-        return Err(ErrorCode::UnsupportedVersion);
-    }
-    Ok(match reader.offset_for_timestamp(asked.timestamp, end).map_err(storage)? {
-        Some((offset, timestamp, leader_epoch)) => {
-            Found { offset: Some(offset), timestamp, leader_epoch: Some(leader_epoch) }
+    let found = match asked.timestamp {
+        EARLIEST | EARLIEST_LOCAL => {
+            let start = reader.log_start_offset();
+            return Ok(Found { offset: Some(start), timestamp: -1, leader_epoch: reader.leader_epoch_at(start) });
         }
-        None => Found::NOTHING,
+        // Nothing is ever tiered here, and Kafka without tiered storage knows no such offset either.
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => return Ok(Found::NOTHING),
+        LATEST => {
+            check_progress(partition, leader_epoch, version, replica_id)?;
+            return Ok(Found { offset: Some(end), timestamp: -1, leader_epoch: Some(leader_epoch) });
+        }
+        MAX_TIMESTAMP => reader.max_timestamp(end).map_err(storage)?,
+        timestamp => reader.offset_for_timestamp(timestamp, end).map_err(storage)?,
+    };
+    match found {
+        Some((offset, timestamp, leader_epoch)) => {
+            Ok(Found { offset: Some(offset), timestamp, leader_epoch: Some(leader_epoch) })
+        }
+        None => {
+            check_progress(partition, leader_epoch, version, replica_id)?;
+            Ok(Found::NOTHING)
+        }
+    }
+}
+
+/// A new leader knows what is committed only once the high watermark has reached the start of its epoch: until then a
+/// consumer could be told an end that lies before what it was told earlier (KIP-207).
+fn check_progress(
+    partition: &Partition,
+    leader_epoch: LeaderEpoch,
+    version: i16,
+    replica_id: i32,
+) -> Result<(), ErrorCode> {
+    let before = LeaderEpoch(leader_epoch.0 - 1);
+    let epoch_start = partition.reader().end_offset_for_epoch(before).map(|(_, end)| end);
+    let is_behind = epoch_start.is_some_and(|start| partition.high_watermark() < start);
+    if !is_behind || replica_id != CONSUMER {
+        return Ok(());
+    }
+    Err(if version >= OFFSET_NOT_AVAILABLE_FROM {
+        ErrorCode::OffsetNotAvailable
+    } else {
+        ErrorCode::LeaderNotAvailable
     })
 }
 
@@ -130,5 +170,18 @@ fn respond(partition_index: i32, answer: Result<Found, ErrorCode>) -> ListOffset
             error_code: error.code(),
             ..ListOffsetsPartitionResponse::default()
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_supported;
+
+    #[test]
+    fn special_timestamps_have_their_versions() {
+        assert!(is_supported(0, 1) && is_supported(-1, 1) && is_supported(-2, 1));
+        assert!(!is_supported(-3, 6) && is_supported(-3, 7));
+        assert!(!is_supported(-6, 10) && is_supported(-6, 11));
+        assert!(!is_supported(-7, 11));
     }
 }

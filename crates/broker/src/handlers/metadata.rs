@@ -1,9 +1,10 @@
 //! Metadata (API key 3): brokers, topics and who leads their partitions; creates topics by being asked for them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use dohle_metadata::TopicImage;
-use dohle_model::{TopicId, TopicName, Uuid};
+use dohle_metadata::{PartitionImage, TopicImage};
+use dohle_model::{BrokerId, PartitionIndex, TopicId, TopicName, Uuid};
+use dohle_protocol::messages::metadata_request::MetadataRequestTopic;
 use dohle_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -18,58 +19,38 @@ pub(crate) const KEY: ApiKey = ApiKey::Metadata;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 13);
 
+/// Versions below know LEADER_NOT_AVAILABLE instead of LISTENER_NOT_FOUND.
+const LISTENER_NOT_FOUND_FROM: i16 = 6;
+/// Topics may be asked for by id; the field is there earlier already.
+const TOPIC_IDS_FROM: i16 = 12;
+/// Earlier requests always allow topics to be created.
+const AUTO_CREATION_CHOICE_FROM: i16 = 4;
+
 /// Answers from the metadata image. Topics that are not there are created in the background where the request and
 /// `auto.create.topics.enable` allow it; the answer of this round is an error that clients retry.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: MetadataRequest) -> Answer<MetadataResponse> {
     let version = context.header.api_version;
     let authorized = request.include_topic_authorized_operations;
-    let mut topics = Vec::new();
-    let all = match &request.topics {
-        None => true,
+    let topics = match request.topics {
+        None => all_topics(context, authorized),
         // Version 0 has no null: there, an empty list asks for all.
-        Some(topics) => version == 0 && topics.is_empty(),
-    };
-    if all {
-        topics.extend(context.image.topics().map(|topic| describe(context, topic, authorized)));
-    } else {
-        let asked = request.topics.unwrap_or_default();
-        let malformed = version < 12 && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero());
-        let by_id = asked.iter().any(|topic| !topic.topic_id.is_zero());
-        let mut missing = BTreeMap::new();
-        for topic in asked {
-            if malformed {
-                topics.push(failed(ErrorCode::InvalidRequest, topic.name.or_else(|| Some(String::new())), topic.topic_id));
-            } else if by_id {
-                // One id makes Kafka look at ids alone.
-                if topic.topic_id.is_zero() {
-                    continue;
-                }
-                topics.push(match context.image.topic_by_id(TopicId(topic.topic_id)) {
-                    Some(found) => describe(context, found, authorized),
-                    None => failed(ErrorCode::UnknownTopicId, None, topic.topic_id),
-                });
-            } else if let Some(name) = topic.name {
-                match context.image.topic(&name) {
-                    Some(found) => topics.push(describe(context, found, authorized)),
-                    None => {
-                        missing.insert(TopicName::from(name), ());
-                    }
-                }
+        Some(topics) if version == 0 && topics.is_empty() => all_topics(context, authorized),
+        Some(topics) => {
+            let is_named = |topic: &MetadataRequestTopic| topic.name.is_some() && topic.topic_id.is_zero();
+            if version < TOPIC_IDS_FROM && !topics.iter().all(is_named) {
+                return Answer::Now(refuse(topics));
+            }
+            let ids: BTreeSet<_> = topics.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero()).collect();
+            // One id makes Kafka look at ids alone.
+            if ids.is_empty() {
+                let create = context.broker.config.auto_create_topics_enable
+                    && (version < AUTO_CREATION_CHOICE_FROM || request.allow_auto_topic_creation);
+                topics_by_name(context, topics, create, authorized)
+            } else {
+                topics_by_id(context, ids, authorized)
             }
         }
-        let create = (version < 4 || request.allow_auto_topic_creation) && context.broker.config.auto_create_topics_enable;
-        for name in missing.into_keys() {
-            let error = if name.validate().is_err() {
-                ErrorCode::InvalidTopicException
-            } else {
-                if create {
-                    context.broker.topic_creation.create_in_background(&name);
-                }
-                ErrorCode::UnknownTopicOrPartition
-            };
-            topics.push(failed(error, Some(name.as_str().to_owned()), Uuid::ZERO));
-        }
-    }
+    };
     let brokers = context
         .image
         .brokers()
@@ -98,6 +79,53 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: MetadataReques
     })
 }
 
+/// The answer to a request that asks in a way that its version does not have.
+fn refuse(topics: Vec<MetadataRequestTopic>) -> MetadataResponse {
+    let refuse = |topic: MetadataRequestTopic| MetadataResponseTopic {
+        is_internal: false,
+        ..failed(ErrorCode::InvalidRequest, Some(topic.name.unwrap_or_default()), topic.topic_id)
+    };
+    MetadataResponse { topics: topics.into_iter().map(refuse).collect(), ..MetadataResponse::default() }
+}
+
+fn all_topics(context: &RequestContext<'_>, authorized: bool) -> Vec<MetadataResponseTopic> {
+    context.image.topics().map(|topic| describe(context, topic, authorized)).collect()
+}
+
+fn topics_by_id(context: &RequestContext<'_>, ids: BTreeSet<Uuid>, authorized: bool) -> Vec<MetadataResponseTopic> {
+    let by_id = |id| match context.image.topic_by_id(TopicId(id)) {
+        Some(found) => describe(context, found, authorized),
+        None => failed(ErrorCode::UnknownTopicId, None, id),
+    };
+    ids.into_iter().map(by_id).collect()
+}
+
+/// Each topic once, however often it is named.
+fn topics_by_name(
+    context: &RequestContext<'_>,
+    topics: Vec<MetadataRequestTopic>,
+    create: bool,
+    authorized: bool,
+) -> Vec<MetadataResponseTopic> {
+    let names: BTreeSet<String> = topics.into_iter().filter_map(|topic| topic.name).collect();
+    let by_name = |name: String| {
+        if let Some(found) = context.image.topic(&name) {
+            return describe(context, found, authorized);
+        }
+        let topic_name = TopicName::from(name.as_str());
+        let error = if topic_name.validate().is_err() {
+            ErrorCode::InvalidTopicException
+        } else {
+            if create {
+                context.broker.topic_creation.create_in_background(&topic_name);
+            }
+            ErrorCode::UnknownTopicOrPartition
+        };
+        failed(error, Some(name), Uuid::ZERO)
+    };
+    names.into_iter().map(by_name).collect()
+}
+
 fn failed(error: ErrorCode, name: Option<String>, topic_id: Uuid) -> MetadataResponseTopic {
     MetadataResponseTopic {
         error_code: error.code(),
@@ -109,38 +137,50 @@ fn failed(error: ErrorCode, name: Option<String>, topic_id: Uuid) -> MetadataRes
 }
 
 fn describe(context: &RequestContext<'_>, topic: &TopicImage, authorized: bool) -> MetadataResponseTopic {
-    let partitions = topic
-        .partitions()
-        .map(|(index, partition)| {
-            let leader = partition.leader;
-            let error = match leader {
-                None => ErrorCode::LeaderNotAvailable,
-                Some(leader) if !context.has_endpoint(leader) => ErrorCode::ListenerNotFound,
-                Some(_) => ErrorCode::None,
-            };
-            // Version 5 and below know no LISTENER_NOT_FOUND.
-            let error = if error == ErrorCode::ListenerNotFound && context.header.api_version < 6 {
-                ErrorCode::LeaderNotAvailable
-            } else {
-                error
-            };
-            MetadataResponsePartition {
-                error_code: error.code(),
-                partition_index: index.0,
-                leader_id: leader.map_or(-1, |leader| leader.0),
-                leader_epoch: partition.leader_epoch.0,
-                replica_nodes: partition.replicas.iter().map(|id| id.0).collect(),
-                isr_nodes: partition.isr.iter().map(|id| id.0).collect(),
-                offline_replicas: context.offline_replicas(partition),
-            }
-        })
-        .collect();
     MetadataResponseTopic {
         error_code: ErrorCode::None.code(),
         name: Some(topic.name.as_str().to_owned()),
         topic_id: topic.id.0,
         is_internal: topic.name.is_internal(),
-        partitions,
+        partitions: topic
+            .partitions()
+            .map(|(index, partition)| describe_partition(context, index, partition))
+            .collect(),
         topic_authorized_operations: if authorized { TOPIC_OPERATIONS } else { i32::MIN },
+    }
+}
+
+fn describe_partition(
+    context: &RequestContext<'_>,
+    index: PartitionIndex,
+    partition: &PartitionImage,
+) -> MetadataResponsePartition {
+    let version = context.header.api_version;
+    // Version 0 leaves out the replicas that clients cannot reach, and says that it did.
+    let shown = |replicas: &[BrokerId]| {
+        let reachable = replicas.iter().filter(|id| version > 0 || context.has_endpoint(**id));
+        reachable.map(|id| id.0).collect::<Vec<_>>()
+    };
+    let replica_nodes = shown(&partition.replicas);
+    let isr_nodes = shown(&partition.isr);
+    let reachable_leader = partition.leader.filter(|leader| context.has_endpoint(*leader));
+    let error = match (partition.leader, reachable_leader) {
+        (Some(leader), None) if version >= LISTENER_NOT_FOUND_FROM && context.image.broker(leader).is_some() => {
+            ErrorCode::ListenerNotFound
+        }
+        (_, None) => ErrorCode::LeaderNotAvailable,
+        _ if replica_nodes.len() < partition.replicas.len() || isr_nodes.len() < partition.isr.len() => {
+            ErrorCode::ReplicaNotAvailable
+        }
+        _ => ErrorCode::None,
+    };
+    MetadataResponsePartition {
+        error_code: error.code(),
+        partition_index: index.0,
+        leader_id: reachable_leader.map_or(-1, |leader| leader.0),
+        leader_epoch: partition.leader_epoch.0,
+        replica_nodes,
+        isr_nodes,
+        offline_replicas: context.offline_replicas(partition),
     }
 }

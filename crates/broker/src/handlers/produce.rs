@@ -1,19 +1,25 @@
 //! Produce (API key 0): checks batches outside any lock, queues them on their partitions, and answers when they are
-//! appended (acks=1) or committed (acks=all).
+//! appended (acks=1) or committed (acks=all). Records stay where the connection has read them to.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dohle_config::TimestampType;
-use dohle_model::{PartitionIndex, TopicId, Uuid};
+use dohle_config::{CompressionType, TimestampType, TopicConfig};
+use dohle_metadata::Image;
+use dohle_model::{PartitionIndex, TopicId};
 use dohle_network::{CloseReason, Outcome, Response};
-use dohle_protocol::produce::{PartitionResponse, ProduceCursor, ProduceResponseEncoder, TopicKey};
-use dohle_protocol::validation::{ValidationError, ValidationRules, validate};
+use dohle_protocol::compression::Compression;
+use dohle_protocol::produce::{PartitionOutcome, ProducePartition, ProduceTopic, ProduceView, encode_response};
+use dohle_protocol::validation::{ValidatedBatch, ValidationError, ValidationRules, validate};
 use dohle_protocol::{ApiKey, DecodeError, ErrorCode, VersionRange};
-use dohle_replication::{AppendCompletion, AppendResult, Partition, RequiredAcks};
+use dohle_replication::{AppendCompletion, Partition, ProduceError, RequiredAcks};
+use tokio::time::{Instant, timeout_at};
 
 use super::{RequestContext, response_writer};
+use crate::leader_hints::LeaderHints;
+use crate::request_context::ClientListener;
+use crate::state::BrokerState;
 
 /// The API served here.
 pub(crate) const KEY: ApiKey = ApiKey::Produce;
@@ -21,6 +27,15 @@ pub(crate) const KEY: ApiKey = ApiKey::Produce;
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(3, 13);
 /// Versions advertised: librdkafka before 2.9 takes a minimum above 0 for a broker that knows no compression.
 pub(crate) const ADVERTISED_VERSIONS: VersionRange = VersionRange::new(0, 13);
+
+const LEADER_HINTS_FROM: i16 = 10;
+const TOPIC_IDS_FROM: i16 = 13;
+const NO_ACKS: i16 = 0;
+const LEADER_ACKS: i16 = 1;
+const ALL_ACKS: i16 = -1;
+
+/// The client id that may write to internal topics.
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// The partitions that a turn of a connection has queued batches on.
 #[derive(Default)]
@@ -40,5 +55,237 @@ impl ProduceTurn {
         for partition in self.touched {
             partition.drain_appends();
         }
+    }
+}
+
+/// Checks and queues; what is queued is written as the turn ends.
+pub(crate) fn handle(
+    context: &RequestContext<'_>,
+    body: &Bytes,
+    turn: &mut ProduceTurn,
+) -> Result<Outcome, DecodeError> {
+    let version = context.header.api_version;
+    let ProduceView { acks, timeout_ms, topics, mut partitions, .. } = ProduceView::decode(body, version)?;
+    let now_ms = context.broker.environment.clock.now_ms();
+    let mut checked = Vec::with_capacity(partitions.len());
+    let mut rest = partitions.iter_mut();
+    for topic in &topics {
+        for asked in rest.by_ref().take(topic.partition_count) {
+            checked.push(check(context, acks, topic, asked, now_ms));
+        }
+    }
+    let completion = AppendCompletion::new(checked.iter().filter(|result| result.is_ok()).count());
+    let required_acks = if acks == ALL_ACKS { RequiredAcks::All } else { RequiredAcks::Leader };
+    let mut queued = 0;
+    let appends = checked
+        .into_iter()
+        .map(|result| {
+            let (partition, batch) = result?;
+            partition.enqueue_append(batch, required_acks, &completion, queued);
+            turn.touch(&partition);
+            queued += 1;
+            Ok(partition)
+        })
+        .collect();
+    let answering = Answering {
+        broker: Arc::clone(context.broker),
+        listener: context.listener(),
+        version,
+        correlation_id: context.header.correlation_id,
+        acks,
+        topics,
+        partitions,
+        appends,
+    };
+    if queued == 0 {
+        return Ok(match acks {
+            NO_ACKS if answering.appends.is_empty() => Outcome::NoResponse,
+            NO_ACKS => Outcome::Close { reason: CloseReason::UnansweredFailure },
+            _ => Outcome::Now(answering.respond(&completion)),
+        });
+    }
+    // Only a commit may take long: it is others who have to get the records.
+    let time_max = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+    let deadline = (required_acks == RequiredAcks::All).then(|| Instant::now() + time_max);
+    Ok(Outcome::Later(Box::pin(async move {
+        if !completion.is_complete() {
+            match deadline {
+                Some(deadline) => {
+                    if timeout_at(deadline, completion.wait()).await.is_err() {
+                        completion.expire();
+                    }
+                }
+                None => completion.wait().await,
+            }
+        }
+        answering.respond(&completion)
+    })))
+}
+
+/// The partition and the batch to append to it, or the refusal.
+fn check(
+    context: &RequestContext<'_>,
+    acks: i16,
+    topic: &ProduceTopic,
+    asked: &mut ProducePartition,
+    now_ms: i64,
+) -> Result<(Arc<Partition>, ValidatedBatch), PartitionOutcome> {
+    let version = context.header.api_version;
+    let refuse = |error: ErrorCode| PartitionOutcome::failed(error.code(), None);
+    let index = PartitionIndex(asked.index);
+    let found = if version >= TOPIC_IDS_FROM {
+        context.partition_by_id(TopicId(topic.id), index)
+    } else {
+        context.partition(topic.name(), index)
+    };
+    let partition = found.map_err(refuse)?;
+    if !matches!(acks, NO_ACKS | LEADER_ACKS | ALL_ACKS) {
+        return Err(refuse(ErrorCode::InvalidRequiredAcks));
+    }
+    let name = &partition.topic_partition().topic;
+    if name.is_internal() && context.header.client_id.as_deref() != Some(ADMIN_CLIENT) {
+        return Err(refuse(ErrorCode::InvalidTopicException));
+    }
+    partition.check_leadership(None).map_err(|error| refuse(error.error_code()))?;
+    let Some(records) = asked.records.take().filter(|records| !records.is_empty()) else {
+        let message = "a Produce request must hold one record batch for each partition".to_owned();
+        return Err(PartitionOutcome::failed(ErrorCode::InvalidRecord.code(), Some(message)));
+    };
+    match validate(records, &rules(&partition.config(), version), now_ms) {
+        Ok(batch) => Ok((partition, batch)),
+        Err(error) => Err(invalid(error, &partition)),
+    }
+}
+
+/// A topic's rules for the batches that it takes.
+fn rules(config: &TopicConfig, produce_version: i16) -> ValidationRules {
+    let size = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
+    let target_compression = match config.compression_type {
+        CompressionType::Producer => None,
+        CompressionType::Uncompressed => Some((Compression::None, None)),
+        CompressionType::Gzip => Some((Compression::Gzip, Some(config.compression_gzip_level))),
+        CompressionType::Snappy => Some((Compression::Snappy, None)),
+        CompressionType::Lz4 => Some((Compression::Lz4, Some(config.compression_lz4_level))),
+        CompressionType::Zstd => Some((Compression::Zstd, Some(config.compression_zstd_level))),
+    };
+    ValidationRules {
+        max_message_bytes: size(config.max_message_bytes),
+        segment_bytes: size(config.segment_bytes),
+        log_append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
+        timestamp_before_max_ms: config.message_timestamp_before_max_ms,
+        timestamp_after_max_ms: config.message_timestamp_after_max_ms,
+        compacted: config.cleanup_policy.compact,
+        target_compression,
+        produce_version,
+    }
+}
+
+fn invalid(error: ValidationError, partition: &Partition) -> PartitionOutcome {
+    // As in Kafka, batches that are refused for what they are as a whole come without the log's start.
+    let as_a_whole =
+        matches!(error.code, ErrorCode::CorruptMessage | ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge);
+    PartitionOutcome {
+        record_errors: error.record_errors,
+        log_start_offset: if as_a_whole { -1 } else { partition.reader().log_start_offset().0 },
+        ..PartitionOutcome::failed(error.code.code(), Some(error.message))
+    }
+}
+
+fn not_appended(error: &ProduceError, partition: &Partition, version: i16) -> PartitionOutcome {
+    let code = match error {
+        ProduceError::NotHosted if version >= TOPIC_IDS_FROM => ErrorCode::UnknownTopicId,
+        error => error.error_code(),
+    };
+    let is_known = matches!(error, ProduceError::Append(_) | ProduceError::NotEnoughReplicas { .. });
+    PartitionOutcome {
+        log_start_offset: if is_known { partition.reader().log_start_offset().0 } else { -1 },
+        ..PartitionOutcome::failed(code.code(), Some(error.to_string()))
+    }
+}
+
+/// What an answer needs, now or later.
+struct Answering {
+    broker: Arc<BrokerState>,
+    listener: ClientListener,
+    version: i16,
+    correlation_id: i32,
+    acks: i16,
+    topics: Vec<ProduceTopic>,
+    partitions: Vec<ProducePartition>,
+    /// In the order of `partitions`: where a batch was queued, or why none was.
+    appends: Vec<Result<Arc<Partition>, PartitionOutcome>>,
+}
+
+impl Answering {
+    /// The response to a request whose appends are all complete. Without acks, a failure ends the connection: the client
+    /// then looks where the leaders are.
+    fn respond(self, completion: &AppendCompletion) -> Response {
+        let version = self.version;
+        let mut results = completion.take_results().into_iter();
+        let outcome = |append: Result<Arc<Partition>, PartitionOutcome>| match append {
+            Err(refused) => refused,
+            Ok(partition) => match results.next() {
+                Some(Ok(appended)) => PartitionOutcome {
+                    base_offset: appended.base_offset.0,
+                    log_append_time_ms: appended.log_append_time_ms,
+                    log_start_offset: appended.log_start_offset.0,
+                    ..PartitionOutcome::default()
+                },
+                Some(Err(error)) => not_appended(&error, &partition, version),
+                None => unreachable!("every queued append has its result"),
+            },
+        };
+        let mut outcomes: Vec<PartitionOutcome> = self.appends.into_iter().map(outcome).collect();
+        if self.acks == NO_ACKS {
+            let is_good = outcomes.iter().all(|outcome| outcome.error_code == ErrorCode::None.code());
+            return if is_good { Response::nothing() } else { Response::close(CloseReason::UnansweredFailure) };
+        }
+        let image = self.broker.image.load();
+        let mut hints = LeaderHints::new(self.broker.node_id, &self.listener, &image);
+        if version >= LEADER_HINTS_FROM {
+            point_at_leaders(&self.topics, &self.partitions, &mut outcomes, &image, &mut hints);
+        }
+        let mut writer = response_writer(KEY, version, self.correlation_id);
+        encode_response(&mut writer, version, &self.topics, &self.partitions, &outcomes, hints.endpoints());
+        Response::from_writer(writer)
+    }
+}
+
+fn point_at_leaders(
+    topics: &[ProduceTopic],
+    partitions: &[ProducePartition],
+    outcomes: &mut [PartitionOutcome],
+    image: &Image,
+    hints: &mut LeaderHints<'_>,
+) {
+    let mut rest = partitions.iter().zip(outcomes);
+    for topic in topics {
+        for (partition, outcome) in rest.by_ref().take(topic.partition_count) {
+            if outcome.error_code == ErrorCode::NotLeaderOrFollower.code() {
+                let found =
+                    if topic.id.is_zero() { image.topic(topic.name()) } else { image.topic_by_id(TopicId(topic.id)) };
+                outcome.current_leader = found.and_then(|topic| hints.of(topic, PartitionIndex(partition.index)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_follow_the_topic() {
+        let config = TopicConfig {
+            compression_type: CompressionType::Zstd,
+            compression_zstd_level: 7,
+            message_timestamp_type: TimestampType::LogAppendTime,
+            max_message_bytes: 100,
+            ..TopicConfig::default()
+        };
+        let rules = rules(&config, 9);
+        assert_eq!(rules.target_compression, Some((Compression::Zstd, Some(7))));
+        assert_eq!((rules.max_message_bytes, rules.log_append_time, rules.compacted), (100, true, false));
+        assert_eq!(super::rules(&TopicConfig::default(), 9).target_compression, None);
     }
 }
