@@ -10,6 +10,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+#[path = "build/samples.rs"]
+mod samples;
+
+use samples::Samples;
+
 /// Versions from `min` to `max`, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Versions {
@@ -102,14 +107,17 @@ struct Message {
 fn main() {
     println!("cargo::rerun-if-changed=schema");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     let schema = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("schema");
     let out = env::var("OUT_DIR").expect("cargo sets it");
     let write = |name: &str, text: String| fs::write(Path::new(&out).join(name), text).expect("OUT_DIR is writable");
     let apis = read(&schema.join("apis.tsv"));
     write("api_key.rs", api_keys(&apis));
     write("error_code.rs", error_codes(&read(&schema.join("errors.tsv"))));
-    write("messages.rs", messages(&read(&schema.join("messages.tsv"))));
-    write("records.rs", records(&read(&schema.join("records.tsv"))));
+    let mut samples = Samples::default();
+    write("messages.rs", messages(&read(&schema.join("messages.tsv")), &mut samples));
+    write("records.rs", records(&read(&schema.join("records.tsv")), &mut samples));
+    write("samples.rs", samples.finish());
 }
 
 /// The lines of a table without its heading, split at tabs.
@@ -162,7 +170,7 @@ fn insert(fields: &mut Vec<Field>, path: &str, field: Field) {
     }
 }
 
-fn messages(lines: &[Vec<String>]) -> String {
+fn messages(lines: &[Vec<String>], samples: &mut Samples) -> String {
     let mut all: Vec<(String, Message)> = Vec::new();
     for line in lines {
         let (key, kind, name) = (&line[0], &line[1], &line[2]);
@@ -207,11 +215,12 @@ fn messages(lines: &[Vec<String>]) -> String {
         let _ = writeln!(out, "/// Structs of `{}` (API key {key}).\npub mod {module} {{\n{HEAD}", message.name);
         out.push_str(&code(message));
         out.push_str("}\n");
+        samples.add(&format!("crate::messages::{module}"), message);
     }
     out
 }
 
-fn records(lines: &[Vec<String>]) -> String {
+fn records(lines: &[Vec<String>], samples: &mut Samples) -> String {
     let mut all: Vec<(String, String, Message)> = Vec::new();
     for line in lines {
         let (log, kind, name) = (&line[0], &line[1], &line[2]);
@@ -264,6 +273,7 @@ fn records(lines: &[Vec<String>]) -> String {
             let _ = writeln!(out, "pub use {}::{};", snake(&message.name), message.name);
             let _ = writeln!(out, "/// Structs of `{}`.\npub mod {} {{\n{HEAD}", message.name, snake(&message.name));
             out.push_str(&code(message));
+            samples.add(&format!("crate::records::{module}::{}", snake(&message.name)), message);
             if let Ok(id) = kind.parse::<i16>() {
                 let _ = writeln!(
                     out,

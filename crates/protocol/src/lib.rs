@@ -8,6 +8,8 @@ pub mod compression;
 pub mod error_code;
 pub mod fetch;
 pub mod header;
+#[cfg(test)]
+mod message_checks;
 pub mod messages;
 mod node_endpoint;
 pub mod produce;
