@@ -6,6 +6,7 @@ mod log_directories;
 mod logging;
 mod server;
 mod storage_tool;
+mod tcp_network;
 
 use std::io::Write;
 use std::process::ExitCode;

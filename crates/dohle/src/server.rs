@@ -1,13 +1,15 @@
 //! `dohle server`: configuration, folders, runtimes, and the node's life from start to the signal that ends it.
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use dohle_broker::{Node, NodeOptions};
 use dohle_config::ServerConfig;
+use dohle_quorum::MetadataLogStore;
+use dohle_quorum_rocksdb::RocksDbStore;
 use dohle_seams::Environment;
 use dohle_seams::live::{LiveDisk, LiveRandomness};
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::command_line::ServerOptions;
+use crate::tcp_network::TcpNetwork;
 use crate::{configuration, log_directories, logging};
 
 /// How long blocked threads may hold up the end of the process once the node has stopped.
@@ -24,7 +27,6 @@ const THREADS_END: Duration = Duration::from_secs(1);
 pub(crate) struct Start {
     pub(crate) config: ServerConfig,
     pub(crate) cluster_id: String,
-    #[expect(dead_code, reason = "the node's, once it is started here")]
     pub(crate) environment: Environment,
 }
 
@@ -107,11 +109,15 @@ async fn serve(start: Start, started: Instant) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    announce(&config, &cluster_id, started);
-    let signal = signals.next().await;
+    announce(&config, &cluster_id, &node, started);
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        // Not stopped in order: what a failed disk or quorum still holds is for the next start to find out.
+        failure = node.failed() => anyhow::bail!("the node cannot go on: {failure}"),
+    };
     tracing::info!(signal, "stopping");
     tokio::select! {
-        () = stop_node(node) => tracing::info!("stopped"),
+        () = node.shutdown() => tracing::info!("stopped"),
         signal = signals.next() => {
             tracing::warn!(signal, "stopped at once by a second signal; the logs are recovered at the next start");
             std::process::exit(1);
@@ -121,9 +127,9 @@ async fn serve(start: Start, started: Instant) -> anyhow::Result<ExitCode> {
 }
 
 /// The one line that tells an operator what runs here.
-fn announce(config: &ServerConfig, cluster_id: &str, started: Instant) {
+fn announce(config: &ServerConfig, cluster_id: &str, node: &Node, started: Instant) {
     let join = |texts: Vec<String>| texts.join(",");
-    let listeners = join(config.listeners.iter().map(ToString::to_string).collect());
+    let listeners = join(node.listeners().iter().map(|(name, address)| format!("{name}://{address}")).collect());
     let advertised =
         join(config.listeners.iter().map(|listener| format!("{}://{}", listener.name, listener.advertised)).collect());
     let log_dirs = join(config.log_dirs.iter().map(|path| path.display().to_string()).collect());
@@ -139,11 +145,15 @@ fn announce(config: &ServerConfig, cluster_id: &str, started: Instant) {
     );
 }
 
-fn start_node(start: Start) -> impl Future<Output = anyhow::Result<Infallible>> {
-    let node_id = start.config.node_id.0;
-    async move { anyhow::bail!("node {node_id}: this build has no broker in it") }
-}
-
-async fn stop_node(node: Infallible) {
-    match node {}
+async fn start_node(start: Start) -> anyhow::Result<Node> {
+    let Start { config, cluster_id, environment } = start;
+    let network = TcpNetwork::new(&config, environment.data_runtime.clone());
+    let options = NodeOptions {
+        environment,
+        config: Arc::new(config),
+        cluster_id,
+        network: Arc::new(network),
+        open_store: Box::new(|folder| Ok(Arc::new(RocksDbStore::open(folder)?) as Arc<dyn MetadataLogStore>)),
+    };
+    Ok(Node::start(options).await?)
 }
