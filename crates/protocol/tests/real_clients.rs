@@ -11,11 +11,11 @@ const NOW: i64 = 1_800_000_000_000;
 macro_rules! batches {
     ($($client:literal)*) => {
         [$(
-            ($client, Compression::None, include_bytes!(concat!("data/", $client, "-none.batch")) as &[u8]),
-            ($client, Compression::Gzip, include_bytes!(concat!("data/", $client, "-gzip.batch"))),
-            ($client, Compression::Snappy, include_bytes!(concat!("data/", $client, "-snappy.batch"))),
-            ($client, Compression::Lz4, include_bytes!(concat!("data/", $client, "-lz4.batch"))),
-            ($client, Compression::Zstd, include_bytes!(concat!("data/", $client, "-zstd.batch"))),
+            ($client, Compression::None, include_bytes!(concat!("batches/", $client, "-none.batch")) as &[u8]),
+            ($client, Compression::Gzip, include_bytes!(concat!("batches/", $client, "-gzip.batch"))),
+            ($client, Compression::Snappy, include_bytes!(concat!("batches/", $client, "-snappy.batch"))),
+            ($client, Compression::Lz4, include_bytes!(concat!("batches/", $client, "-lz4.batch"))),
+            ($client, Compression::Zstd, include_bytes!(concat!("batches/", $client, "-zstd.batch"))),
         )*]
     };
 }
