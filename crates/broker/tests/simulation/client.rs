@@ -40,33 +40,64 @@ impl Client {
         Self { stream, correlation_id: 0 }
     }
 
-    async fn call<Q: Message, R: Message>(&mut self, api: ApiKey, version: i16, request: &Q) -> io::Result<R> {
+    /// Sends a request and reads its response to its last byte.
+    pub async fn call<Q: Message, R: Message>(&mut self, api: ApiKey, version: i16, request: &Q) -> io::Result<R> {
+        let mut writer = Writer::new();
+        request.encode(&mut writer, version);
+        let body = self.call_raw(api.code(), version, &writer.into_bytes()).await?;
+        let mut reader = Reader::new(&body);
+        let decoded = R::decode(&mut reader, version).unwrap();
+        assert_eq!(reader.remaining(), 0, "nothing is left behind a response");
+        Ok(decoded)
+    }
+
+    /// Sends a request whose body is `body`, and gives the body of its response.
+    pub async fn call_raw(&mut self, api_key: i16, version: i16, body: &[u8]) -> io::Result<Bytes> {
+        self.send_raw(api_key, version, body).await?;
+        let response = self.read_frame().await?;
+        let mut reader = Reader::new(&response);
+        assert_eq!(reader.int32().unwrap(), self.correlation_id, "responses come in the order of requests");
+        let api = ApiKey::from_code(api_key);
+        if api.is_some_and(|api| api.is_flexible(version) && api != ApiKey::ApiVersions) {
+            reader.skip_tagged_fields().unwrap();
+        }
+        Ok(response.slice(reader.position()..))
+    }
+
+    /// Sends a request and waits for nothing.
+    pub async fn send<Q: Message>(&mut self, api: ApiKey, version: i16, request: &Q) -> io::Result<()> {
+        let mut writer = Writer::new();
+        request.encode(&mut writer, version);
+        self.send_raw(api.code(), version, &writer.into_bytes()).await
+    }
+
+    async fn send_raw(&mut self, api_key: i16, version: i16, body: &[u8]) -> io::Result<()> {
         self.correlation_id += 1;
         let header = RequestHeader {
-            api_key: api.code(),
+            api_key,
             api_version: version,
             correlation_id: self.correlation_id,
             client_id: Some("simulation".to_owned()),
         };
         let mut writer = Writer::new();
         header.encode(&mut writer);
-        request.encode(&mut writer, version);
+        writer.raw(body);
         let frame = writer.into_bytes();
-        self.stream.write_all(&i32::try_from(frame.len()).unwrap().to_be_bytes()).await?;
-        self.stream.write_all(&frame).await?;
+        self.send_bytes(&i32::try_from(frame.len()).unwrap().to_be_bytes()).await?;
+        self.send_bytes(&frame).await
+    }
 
+    /// Sends bytes as they are.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// The next frame of the broker's.
+    pub async fn read_frame(&mut self) -> io::Result<Bytes> {
         let size = usize::try_from(self.stream.read_i32().await?).unwrap();
         let mut response = BytesMut::zeroed(size);
         self.stream.read_exact(&mut response).await?;
-        let response = response.freeze();
-        let mut reader = Reader::new(&response);
-        assert_eq!(reader.int32().unwrap(), self.correlation_id, "responses come in the order of requests");
-        if api.is_flexible(version) && api != ApiKey::ApiVersions {
-            reader.skip_tagged_fields().unwrap();
-        }
-        let decoded = R::decode(&mut reader, version).unwrap();
-        assert_eq!(reader.remaining(), 0, "nothing is left behind a response");
-        Ok(decoded)
+        Ok(response.freeze())
     }
 
     /// What the broker speaks.
