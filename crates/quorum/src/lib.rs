@@ -8,6 +8,7 @@
 
 mod batch;
 mod codec;
+pub mod conformance;
 mod controller_actor;
 mod controller_handle;
 mod error;
@@ -24,6 +25,9 @@ mod store;
 mod subscription;
 mod synced_end;
 mod types;
+
+#[cfg(test)]
+mod tests;
 
 pub use controller_handle::ControllerHandle;
 pub use error::{QuorumError, QuorumFailure};

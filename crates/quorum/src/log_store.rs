@@ -41,7 +41,8 @@ impl LogStore {
         }
     }
 
-    fn purged(&self) -> io::Result<Option<LogId>> {
+    /// The position of the last entry that was removed because a snapshot holds it.
+    pub(crate) fn purged(&self) -> io::Result<Option<LogId>> {
         self.store.value(StoredValue::Purged)?.map(|bytes| codec::decode_log_id(&bytes)).transpose()
     }
 

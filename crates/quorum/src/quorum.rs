@@ -40,7 +40,7 @@ const MAILBOX_SIZE: usize = 1024;
 /// Slots of the consensus library's queues; its own default takes megabytes.
 const QUEUE_SIZE: u64 = 1024;
 /// Entries kept behind a snapshot, so that a slow replica need not take the whole of it.
-const ENTRIES_BEHIND_SNAPSHOT: u64 = 10_000;
+const ENTRIES_BEHIND_SNAPSHOT: u64 = if cfg!(test) { 100 } else { 10_000 };
 /// Above the number of entries kept: a replica that lags gets entries as long as there are any.
 const REPLICATION_LAG_MAX: u64 = 2 * ENTRIES_BEHIND_SNAPSHOT;
 
@@ -63,7 +63,7 @@ pub struct QuorumOptions {
 /// A running replica: so far the only voter of its quorum. Dropping it ends it at once, as a crash does.
 #[derive(Debug)]
 pub struct Quorum {
-    raft: Raft,
+    pub(crate) raft: Raft,
     controller: ControllerHandle,
     publications: Arc<Publications>,
     store: Arc<dyn MetadataLogStore>,
@@ -256,6 +256,11 @@ fn open(
         let (disk, offload) = (Arc::clone(disk), Arc::clone(offload));
         let machine =
             StateMachine::open(disk, offload, folder.to_owned(), publications, unsnapshotted).map_err(storage())?;
+        let purged = log.purged().map_err(storage())?;
+        if machine.snapshot_end().map(|end| end.index) < purged.map(|purged| purged.index) {
+            let reason = "the snapshot with the beginning of the metadata log is missing".to_owned();
+            return Err(QuorumError::Start { path: folder.to_owned(), reason });
+        }
         Ok(Opened { store: Arc::clone(&store), log, synced_end, machine })
     })();
     if opened.is_err() {

@@ -49,12 +49,13 @@ pub(crate) struct SnapshotContents {
     pub(crate) last_decided_at_ms: i64,
 }
 
-/// The name of the snapshot with everything up to `last`, inclusive.
-fn file_name(last: &LogId) -> String {
-    format!("{:020}-{:010}{SUFFIX}", last.index + 1, last.leader_id.term)
+/// The name of the snapshot with everything up to `last`, inclusive. As in Kafka, that of nothing is `0-0`.
+fn file_name(last: Option<&LogId>) -> String {
+    let (end, epoch) = last.map_or((0, 0), |last| (last.index + 1, last.leader_id.term));
+    format!("{end:020}-{epoch:010}{SUFFIX}")
 }
 
-/// The last position in the snapshot of that name; `None` where it is no snapshot's.
+/// The last position in the snapshot of that name; `None` where it is no snapshot's, or that of nothing.
 fn parse_file_name(name: &str) -> Option<LogId> {
     let (end, epoch) = name.strip_suffix(SUFFIX)?.split_once('-')?;
     if end.len() != 20 || epoch.len() < 10 {
@@ -76,7 +77,7 @@ pub(crate) fn newest(disk: &Arc<dyn Disk>, folder: &Path) -> io::Result<Option<(
         }
     }
     let Some(last) = newest else { return Ok(None) };
-    let file = SnapshotFile { disk: Arc::clone(disk), path: folder.join(file_name(&last)) };
+    let file = SnapshotFile { disk: Arc::clone(disk), path: folder.join(file_name(Some(&last))) };
     let (_, last_membership) = file.header()?;
     Ok(Some((SnapshotMeta { last_log_id: Some(last), last_membership }, file)))
 }
@@ -85,12 +86,13 @@ pub(crate) fn newest(disk: &Arc<dyn Disk>, folder: &Path) -> io::Result<Option<(
 pub(crate) fn write(
     disk: &Arc<dyn Disk>,
     folder: &Path,
-    last: &LogId,
+    last: Option<&LogId>,
     contents: &SnapshotContents,
 ) -> io::Result<SnapshotFile> {
     let path = folder.join(file_name(last));
+    let epoch = last.map_or(0, |last| last.leader_id.term);
     write_file(&**disk, &path, |file| {
-        let mut writer = SnapshotWriter { file, position: 0, next_offset: 0, epoch: last.leader_id.term };
+        let mut writer = SnapshotWriter { file, position: 0, next_offset: 0, epoch };
         writer.write(contents)
     })?;
     finish(disk, folder, path)
@@ -103,7 +105,7 @@ pub(crate) fn copy(
     last: &LogId,
     source: &SnapshotFile,
 ) -> io::Result<SnapshotFile> {
-    let path = folder.join(file_name(last));
+    let path = folder.join(file_name(Some(last)));
     if source.path == path {
         return Ok(source.clone());
     }

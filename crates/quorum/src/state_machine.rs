@@ -64,6 +64,11 @@ impl StateMachine {
         })
     }
 
+    /// The last entry in the snapshot that there is.
+    pub(crate) fn snapshot_end(&self) -> Option<LogId> {
+        self.snapshots.current.lock().as_ref().and_then(|(meta, _)| meta.last_log_id)
+    }
+
     fn apply_payload(&mut self, log_id: LogId, payload: Payload) -> io::Result<Applied> {
         let index = i64::try_from(log_id.index).map_err(io::Error::other)?;
         let mut replay = Replay::new(Arc::clone(&self.image), index);
@@ -169,15 +174,15 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
     type SnapshotData = SnapshotFile;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let last = self.last_applied.ok_or_else(|| io::Error::other("there is nothing to make a snapshot of yet"))?;
-        let meta = SnapshotMeta { last_log_id: Some(last), last_membership: self.membership.clone() };
+        let last = self.last_applied;
+        let meta = SnapshotMeta { last_log_id: last, last_membership: self.membership.clone() };
         let contents = SnapshotContents {
             image: Arc::clone(&self.image),
             membership: self.membership.clone(),
             last_decided_at_ms: self.last_decided_at_ms,
         };
         let Snapshots { disk, offload, folder, current } = self.snapshots.clone();
-        let file = offload.run(move || snapshot::write(&disk, &folder, &last, &contents)).await?;
+        let file = offload.run(move || snapshot::write(&disk, &folder, last.as_ref(), &contents)).await?;
         tracing::info!(path = %file.path.display(), "wrote a snapshot of the metadata");
         *current.lock() = Some((meta.clone(), file.clone()));
         Ok(Snapshot { meta, snapshot: file })
