@@ -737,14 +737,11 @@ fn api_keys(lines: &[Vec<String>]) -> String {
     }
     out.push_str("}\n}\n/// The first version with compact types and tagged fields; `None` where no version has them.\n#[must_use]\npub const fn flexible_from(self) -> Option<i16> {\nmatch self {\n");
     for line in lines {
-        match line[6].parse::<i16>() {
-            Ok(version) => {
-                let _ = writeln!(out, "Self::{} => Some({version}),", line[1]);
-            }
-            Err(_) => {
-                let _ = writeln!(out, "Self::{} => None,", line[1]);
-            }
-        }
+        let version = match line[7].as_str() {
+            "-" => "None".to_owned(),
+            version => format!("Some({})", version.parse::<i16>().expect("the first flexible version is a number")),
+        };
+        let _ = writeln!(out, "Self::{} => {version},", line[1]);
     }
     out.push_str("}\n}\n}\n");
     out

@@ -41,3 +41,22 @@ impl VersionRange {
         self.min <= version && version <= self.max
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_flexible_version_is_the_tables() {
+        let check = |key: ApiKey, version: i16| {
+            assert!(key.is_flexible(version), "{key:?} {version}");
+            assert!(!key.is_flexible(version - 1), "{key:?} {}", version - 1);
+        };
+        check(ApiKey::Produce, 9);
+        check(ApiKey::Fetch, 12);
+        check(ApiKey::Metadata, 9);
+        check(ApiKey::ApiVersions, 3);
+        check(ApiKey::InitProducerId, 2);
+        assert_eq!(ApiKey::SaslHandshake.flexible_from(), None);
+    }
+}
