@@ -45,8 +45,10 @@ pub(crate) fn database() -> Options {
     options.set_skip_stats_update_on_db_open(true);
     options.set_manifest_preallocation_size(64 * 1024);
     options.set_info_logger(InfoLogger::new_callback_logger(LogLevel::Warn, |level, message| match level {
-        LogLevel::Error | LogLevel::Fatal => tracing::error!(message, "RocksDB"),
-        _ => tracing::warn!(message, "RocksDB"),
+        LogLevel::Error | LogLevel::Fatal => tracing::error!(message = message.trim_end(), "RocksDB"),
+        LogLevel::Warn => tracing::warn!(message = message.trim_end(), "RocksDB"),
+        // What every start begins with: hundreds of lines of settings, which no level keeps away.
+        LogLevel::Debug | LogLevel::Info | LogLevel::Header => {}
     }));
     options
 }
