@@ -14,7 +14,8 @@ const VARIABLE: &str = "DOHLE_LOG";
 /// `DOHLE_LOG` cannot be understood.
 pub(crate) fn start() -> anyhow::Result<()> {
     let directives = std::env::var(VARIABLE).unwrap_or_default();
-    let directives = if directives.is_empty() { "info".to_owned() } else { directives };
+    // The consensus library tells its inner life at `info`.
+    let directives = if directives.is_empty() { "info,openraft=warn".to_owned() } else { directives };
     let filter = EnvFilter::try_new(&directives).with_context(|| format!("{VARIABLE}={directives}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -32,6 +32,7 @@ pub(crate) struct Start {
 
 pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<ExitCode> {
     logging::start()?;
+    use_small_pages();
     let (config, warnings) = configuration::load(&LiveDisk, options)?;
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -66,6 +67,14 @@ fn runtime(name: &'static str, workers: usize) -> anyhow::Result<Runtime> {
         .enable_all()
         .build()
         .with_context(|| format!("cannot start the {name} runtime"))
+}
+
+/// Keeps the kernel from backing the heap with pages of 2 MiB: a node that does little would hold most of its memory for
+/// nothing. What moves in bulk lies in the page cache, not on the heap.
+fn use_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "cannot do without huge pages");
+    }
 }
 
 /// Every segment and every connection holds a file: the limit is raised as far as it may be.
