@@ -76,7 +76,7 @@ async fn a_log_that_lost_a_synced_end_is_refused() {
     // As much as RocksDB takes for a torn end.
     let store = folder.path().join("__cluster_metadata-0/quorum");
     let logs = LiveDisk.list(&store).unwrap().into_iter().filter(|entry| entry.name.ends_with(".log"));
-    let log = logs.map(|entry| store.join(entry.name)).last().unwrap();
+    let log = logs.map(|entry| store.join(entry.name)).next_back().unwrap();
     let log = LiveDisk.open(&log, OpenMode::ReadWrite).unwrap();
     log.set_size(log.size_bytes().unwrap() * 3 / 4).unwrap();
     let error = try_start(folder.path()).await.unwrap_err();

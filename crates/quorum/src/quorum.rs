@@ -40,7 +40,7 @@ const MAILBOX_SIZE: usize = 1024;
 /// Slots of the consensus library's queues; its own default takes megabytes.
 const QUEUE_SIZE: u64 = 1024;
 /// Entries kept behind a snapshot, so that a slow replica need not take the whole of it.
-const ENTRIES_BEHIND_SNAPSHOT: u64 = if cfg!(test) { 100 } else { 10_000 };
+const ENTRIES_BEHIND_SNAPSHOT: u64 = if cfg!(test) { 20 } else { 10_000 };
 /// Above the number of entries kept: a replica that lags gets entries as long as there are any.
 const REPLICATION_LAG_MAX: u64 = 2 * ENTRIES_BEHIND_SNAPSHOT;
 
@@ -181,13 +181,24 @@ async fn start(options: QuorumOptions) -> Result<Quorum, QuorumError> {
     };
     let Opened { store, log, synced_end, machine } = opened;
     let failed = |reason: &dyn fmt::Display| QuorumError::Start { path: folder.clone(), reason: reason.to_string() };
-    let raft_config = Arc::new(raft_config(&cluster_id).validate().map_err(|error| failed(&error))?);
-    let raft = Raft::new(replica, raft_config, NoPeers, log, machine).await.map_err(|error| failed(&error))?;
+    let raft_config = raft_config(&config, &cluster_id).validate().map_err(|error| failed(&error));
+    let raft = match raft_config {
+        Ok(raft_config) => {
+            Raft::new(replica, Arc::new(raft_config), NoPeers, log, machine).await.map_err(|error| failed(&error))
+        }
+        Err(error) => Err(error),
+    };
+    let raft = match raft {
+        Ok(raft) => raft,
+        Err(error) => {
+            environment.offload.run(move || store.close()).await;
+            return Err(error);
+        }
+    };
 
     let (mailbox, operations) = mpsc::channel(MAILBOX_SIZE);
     let controller = ControllerHandle::new(mailbox, Arc::clone(&publications), &config);
     let (failure_sender, failure) = watch::channel(None);
-    // From here on, whatever goes wrong ends the replica in its own drop.
     let mut quorum = Quorum {
         raft: raft.clone(),
         controller,
@@ -198,7 +209,10 @@ async fn start(options: QuorumOptions) -> Result<Quorum, QuorumError> {
         failure,
         tasks: Tasks::default(),
     };
-    take_part(&raft, replica, &folder).await?;
+    if let Err(error) = take_part(&raft, replica, &folder).await {
+        quorum.shutdown().await;
+        return Err(error);
+    }
     let (active_in, active) = watch::channel(None);
     let actor = ControllerActor {
         raft: raft.clone(),
@@ -219,8 +233,13 @@ async fn start(options: QuorumOptions) -> Result<Quorum, QuorumError> {
     quorum.tasks.0.push(tokio::spawn(SeededRuntime::scope(seed, watched)));
     quorum.tasks.0.push(tokio::spawn(snapshot_trigger::run(raft, config, unsnapshotted_bytes)));
     quorum.tasks.0.push(tokio::spawn(synced_end.keep()));
-    quorum.wait_until_active(active).await?;
-    Ok(quorum)
+    match quorum.wait_until_active(active).await {
+        Ok(()) => Ok(quorum),
+        Err(error) => {
+            quorum.shutdown().await;
+            Err(error)
+        }
+    }
 }
 
 /// Opens all that lies on the disk, and checks that nothing of it is missing. Blocks.
@@ -269,18 +288,21 @@ fn open(
     opened
 }
 
-fn raft_config(cluster_id: &str) -> Config {
+fn raft_config(config: &ServerConfig, cluster_id: &str) -> Config {
+    // `controller.quorum.fetch.timeout.ms` is how long a follower of Kafka's waits for its leader. Here followers take over
+    // sooner: with its default of 2 s, after 300 to 600 ms.
+    let heartbeat_interval = u64::try_from(config.controller_quorum_fetch_timeout_ms / 40).unwrap_or(0).max(10);
+    let election_timeout_max = 6 * heartbeat_interval;
     Config {
         cluster_name: cluster_id.to_owned(),
-        // A follower that hears nothing takes over within 300 to 600 ms.
-        heartbeat_interval: 50,
-        election_timeout_min: 150,
-        election_timeout_max: 300,
+        heartbeat_interval,
+        election_timeout_min: 3 * heartbeat_interval,
+        election_timeout_max,
         enable_pre_vote: Some(true),
         // A leader that restarts within its term may have lost entries that it has sent but not synced, and would then
         // give their positions to others: acknowledged entries would be lost.
         enable_leader_restore: Some(false),
-        quorum_loss_probe_interval: Some(600),
+        quorum_loss_probe_interval: Some(2 * election_timeout_max),
         // It counts entries; `snapshot_trigger` counts bytes and time.
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: ENTRIES_BEHIND_SNAPSHOT,
