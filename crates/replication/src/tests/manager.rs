@@ -226,3 +226,48 @@ async fn a_failed_directory_leaves_the_others_alone() {
     let expected = FOLDERS.map(|folder| Path::new(folder) == fine.directory().log_directory().path());
     assert_eq!(clean, expected, "only what was closed in order says so");
 }
+
+#[tokio::test(start_paused = true)]
+async fn old_segments_go_and_their_files_later() {
+    let (disk, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    let mut records = topic("orders", 1, 1);
+    records.extend([set("orders", "internal.segment.bytes", "100"), set("orders", "retention.ms", "1000")]);
+    manager.apply(&metadata.change(&records)).await.unwrap();
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(0)).unwrap().clone();
+    for value in ["a", "b", "c"] {
+        append(&partition, value, RequiredAcks::All).await.unwrap();
+    }
+    assert_eq!(partition.reader().log_start_offset(), Offset(0));
+    // The first look at retention comes after log.initial.task.delay.ms; the records are from 1970.
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let bounds = (partition.reader().log_start_offset(), partition.reader().log_end_offset());
+    assert_eq!(bounds, (Offset(3), Offset(3)));
+    let files = || {
+        let entries = disk.list(Path::new("/a/orders-0")).unwrap();
+        entries.into_iter().filter(|entry| entry.name.ends_with(".deleted")).count()
+    };
+    assert!(files() >= 3);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(files(), 0, "file.delete.delay.ms has passed");
+    let appended = append(&partition, "d", RequiredAcks::All).await.unwrap();
+    assert_eq!((appended.base_offset, appended.log_start_offset), (Offset(3), Offset(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn checkpoints_are_written_from_time_to_time() {
+    let (disk, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 1))).await.unwrap();
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(0)).unwrap().clone();
+    append(&partition, "a", RequiredAcks::All).await.unwrap();
+    partition.flush_log().unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    disk.power_loss();
+    let directory = LogDirectory::open(Arc::clone(&environment.disk), Path::new("/a")).unwrap();
+    let of = partition.topic_partition();
+    assert_eq!((directory.high_watermark(of), directory.recovery_point(of)), (Offset(1), Offset(1)));
+    assert_eq!(directory.log_start_offset(of), Offset(0));
+}
