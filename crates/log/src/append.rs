@@ -111,7 +111,8 @@ impl PartitionLog {
             Ok(SequenceCheck::Duplicate(known)) => Some(Ok(Appended {
                 base_offset: known.first_offset(),
                 last_offset: known.last_offset,
-                log_append_time_ms: if batch.log_append_time_ms >= 0 { known.timestamp } else { -1 },
+                // As in Kafka, whoever set it.
+                log_append_time_ms: known.timestamp,
                 log_start_offset: self.reader.log_start_offset(),
                 duplicate: true,
             })),

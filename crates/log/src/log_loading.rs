@@ -174,9 +174,10 @@ impl Loading<'_> {
                 self.remove_segment(base)?;
                 continue;
             }
-            // A flush covers a sealed segment with its indexes, and the recovery point then stands behind it.
+            // A flush covers a sealed segment with its indexes, but the active one without. A recovery point within the
+            // next segment, not just at its base, is of a flush that came after this one was sealed.
             let trusted =
-                self.options.clean_shutdown || next_base.is_some_and(|next| next <= self.options.recovery_point);
+                self.options.clean_shutdown || next_base.is_some_and(|next| next < self.options.recovery_point);
             let opened = if trusted { self.open_trusted(base, next_base)? } else { None };
             if let Some(segment) = opened {
                 segments.push(segment);

@@ -239,7 +239,6 @@ fn a_missing_segment_behind_the_recovery_point_is_a_cut_but_for_compacted_topics
     }
 }
 
-/// Counts what is read from `.log` files.
 #[test]
 fn recovery_reads_only_what_was_written_since_the_recovery_point() {
     let disk = disk(1);
@@ -256,6 +255,26 @@ fn recovery_reads_only_what_was_written_since_the_recovery_point() {
     }
     let log = PartitionLog::open(OpenOptions { recovery_point, ..options(&disk, config()) }).unwrap();
     assert_eq!((log.reader().log_start_offset(), log.reader().log_end_offset()), (Offset(0), Offset(756)));
+}
+
+#[test]
+fn a_segment_that_was_sealed_after_the_last_flush_has_no_index_to_trust() {
+    for seed in 0..100 {
+        let disk = disk(seed);
+        let mut log = open(&disk);
+        fill(&mut log, 10);
+        flush(&mut log);
+        log.roll(NOW).unwrap();
+        let recovery_point = log.recovery_point();
+        assert_eq!(recovery_point, log.reader().log_end_offset());
+        disk.power_loss();
+        let log = PartitionLog::open(OpenOptions { recovery_point, ..options(&disk, config()) }).unwrap();
+        let reader = log.reader();
+        for offset in 0..30 {
+            let slice = reader.read(Offset(offset), 1, Offset(30), true).unwrap();
+            assert_eq!(batches_of(bytes_of(&slice)).len(), 1, "seed {seed}, offset {offset}");
+        }
+    }
 }
 
 #[test]
