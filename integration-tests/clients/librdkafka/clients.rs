@@ -114,12 +114,11 @@ impl ConsumerContext for Watching {
         if !self.assignments || matches!(rebalance, Rebalance::Error(_)) {
             return;
         }
-        let printed = consumer.assignment().context("assignment").and_then(|assignment| {
-            let mut partitions: Vec<i32> = assignment.elements().iter().map(|entry| entry.partition()).collect();
-            partitions.sort_unstable();
-            print(&Event::Assigned(partitions))
-        });
-        if let Err(error) = printed {
+        // A consumer that is being closed has none any more.
+        let Ok(assignment) = consumer.assignment() else { return };
+        let mut partitions: Vec<i32> = assignment.elements().iter().map(|entry| entry.partition()).collect();
+        partitions.sort_unstable();
+        if let Err(error) = print(&Event::Assigned(partitions)) {
             fail(&error);
         }
     }
