@@ -159,6 +159,7 @@ impl NewTopic {
     /// The topic, then its settings, then its partitions.
     fn add_records(self, records: &mut Vec<MetadataRecord>) {
         let (resource_type, resource_name) = ConfigResource::Topic(self.name.clone()).type_and_name();
+        tracing::info!(topic = %self.name, topic_id = %self.id, partitions = self.partitions.len(), "creating a topic");
         records.push(TopicRecord { name: self.name.as_str().to_owned(), topic_id: self.id }.into());
         records.extend(self.overrides.into_iter().map(|(name, value)| {
             let resource_name = resource_name.clone();

@@ -41,6 +41,7 @@ pub(crate) fn delete_topics(context: &Context<'_>, request: &DeleteTopicsRequest
         }
         match find(context, &asked_for, state) {
             Ok(Some((name, id))) => {
+                tracing::info!(topic = name, topic_id = %id, "deleting a topic");
                 records.push(RemoveTopicRecord { topic_id: id.0 }.into());
                 responses.push(DeletableTopicResult {
                     name: Some(name),

@@ -192,7 +192,7 @@ pub(crate) async fn run<C: Coordinator>(
             return;
         }
     };
-    tracing::info!(%topic, partition, end_offset, elapsed = ?started.elapsed(), "loaded a coordinator's partition");
+    tracing::debug!(%topic, partition, end_offset, elapsed = ?started.elapsed(), "loaded a coordinator's partition");
     let mut shard = Shard {
         coordinator,
         options,
@@ -211,7 +211,7 @@ pub(crate) async fn run<C: Coordinator>(
     shard.finish_turn().await;
     status.set(ShardStatus::ACTIVE);
     shard.serve(&*logs, &mut mailbox, &mut stop).await;
-    tracing::info!(%topic, partition, "unloaded a coordinator's partition");
+    tracing::debug!(%topic, partition, "unloaded a coordinator's partition");
 }
 
 impl<C: Coordinator> Shard<C> {
