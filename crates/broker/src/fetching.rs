@@ -102,7 +102,10 @@ impl Fetching {
             // As in Kafka, a request goes on waiting for its other partitions where one is unknown altogether.
             let is_urgent =
                 !matches!(error, ErrorCode::None | ErrorCode::UnknownTopicId | ErrorCode::UnknownTopicOrPartition);
-            fetching.readings.push(Reading::failed(target.partition, error, is_urgent));
+            let mut reading = Reading::failed(target.partition, error, is_urgent);
+            // Where there is no log to speak of, Kafka lists aborted transactions, none.
+            reading.head.read_committed = !is_urgent;
+            fetching.readings.push(reading);
             fetching.partitions.push(partition.ok());
         }
         fetching.read();

@@ -24,7 +24,6 @@ pub(crate) async fn handle(
         Answer::Now(DescribeClusterResponse {
             error_code: error.code(),
             error_message: Some(message),
-            endpoint_type: request.endpoint_type,
             ..DescribeClusterResponse::default()
         })
     };

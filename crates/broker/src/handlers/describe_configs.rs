@@ -19,9 +19,10 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const EMPTY_LIST_IS_NONE_FROM: i16 = 4;
 
 /// Why a resource is not described.
-type Refusal = (ErrorCode, Option<String>);
+type Refusal = (ErrorCode, String);
 
 /// Answers each resource by itself.
 pub(crate) async fn handle(
@@ -31,12 +32,12 @@ pub(crate) async fn handle(
     let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
     let describe = |resource: DescribeConfigsResource| {
         let (described, (error, error_message)) = match describe(context, &resource, synonyms, documentation) {
-            Ok(described) => (described, (ErrorCode::None, None)),
+            Ok(described) => (described, (ErrorCode::None, String::new())),
             Err(refusal) => (Vec::new(), refusal),
         };
         DescribeConfigsResult {
             error_code: error.code(),
-            error_message,
+            error_message: Some(error_message),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name,
             configs: described.into_iter().map(entry).collect(),
@@ -56,13 +57,13 @@ fn describe(
 ) -> Result<Vec<DescribedConfig>, Refusal> {
     let config = &context.broker.config;
     let name = resource.resource_name.as_str();
-    let keys = resource.configuration_keys.as_deref();
+    let keys = wanted(resource.configuration_keys.as_deref(), context.header.api_version);
     match resource.resource_type {
         TOPIC => {
             let name = TopicName::from(name);
-            name.validate().map_err(|error| (ErrorCode::InvalidTopicException, Some(error.to_string())))?;
+            name.validate().map_err(|error| (ErrorCode::InvalidTopicException, error.to_string()))?;
             if context.image.topic(&name).is_none() {
-                return Err((ErrorCode::UnknownTopicOrPartition, None));
+                return Err((ErrorCode::UnknownTopicOrPartition, String::new()));
             }
             Ok(describe_topic(config, &context.image.topic_overrides(&name), keys, synonyms, documentation))
         }
@@ -71,7 +72,7 @@ fn describe(
         BROKER => {
             let own = context.broker.node_id;
             let id: i32 =
-                name.parse().map_err(|_| invalid(format!("Node id must be an integer, but it is: {name}")))?;
+                name.parse().map_err(|_| invalid(format!("Broker id must be an integer, but it is: {name}")))?;
             if id != own.0 {
                 return Err(invalid(format!(
                     "Unexpected broker id, expected {own} or empty string, but received {name}"
@@ -83,8 +84,13 @@ fn describe(
     }
 }
 
+/// The settings asked for, `None` for all. Old clients say "all" with an empty list.
+fn wanted(keys: Option<&[String]>, version: i16) -> Option<&[String]> {
+    keys.filter(|keys| version >= EMPTY_LIST_IS_NONE_FROM || !keys.is_empty())
+}
+
 fn invalid(message: String) -> Refusal {
-    (ErrorCode::InvalidRequest, Some(message))
+    (ErrorCode::InvalidRequest, message)
 }
 
 /// Kafka's names; loggers, client metrics and groups have no settings here.

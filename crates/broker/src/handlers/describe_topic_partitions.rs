@@ -103,8 +103,12 @@ fn describe(
 
 /// The cursor names a topic that was not asked for, or no partition.
 fn refuse(names: BTreeSet<String>) -> DescribeTopicPartitionsResponse {
+    let refuse = |name| DescribeTopicPartitionsResponseTopic {
+        topic_authorized_operations: i32::MIN,
+        ..failed(ErrorCode::InvalidRequest, name)
+    };
     DescribeTopicPartitionsResponse {
-        topics: names.into_iter().map(|name| failed(ErrorCode::InvalidRequest, name)).collect(),
+        topics: names.into_iter().map(refuse).collect(),
         ..DescribeTopicPartitionsResponse::default()
     }
 }
@@ -114,6 +118,7 @@ fn failed(error: ErrorCode, name: String) -> DescribeTopicPartitionsResponseTopi
         error_code: error.code(),
         name: Some(name),
         topic_id: Uuid::ZERO,
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..DescribeTopicPartitionsResponseTopic::default()
     }
 }

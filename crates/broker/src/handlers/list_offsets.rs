@@ -37,33 +37,32 @@ const CONSUMER: i32 = -1;
 /// Earlier versions know LEADER_NOT_AVAILABLE instead.
 const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
 
-/// Answers each partition by itself.
+/// Answers each partition by itself, and once: one that is named more than once is refused.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsRequest) -> Answer<ListOffsetsResponse> {
     let version = context.header.api_version;
     let duplicates = duplicates(&request);
-    let topics = request
-        .topics
-        .iter()
-        .map(|topic| ListOffsetsTopicResponse {
-            name: topic.name.clone(),
-            partitions: topic
-                .partitions
-                .iter()
-                .map(|asked| {
-                    let answer = if duplicates.contains(&(topic.name.as_str(), asked.partition_index)) {
-                        Err(ErrorCode::InvalidRequest)
-                    } else if !is_supported(asked.timestamp, version) {
-                        Err(ErrorCode::UnsupportedVersion)
-                    } else {
-                        context
-                            .partition(&topic.name, PartitionIndex(asked.partition_index))
-                            .and_then(|partition| lookup(&partition, asked, version, request.replica_id))
-                    };
-                    respond(asked.partition_index, answer)
-                })
-                .collect(),
-        })
-        .collect();
+    let mut refused = BTreeSet::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for asked in &topic.partitions {
+            let key = (topic.name.as_str(), asked.partition_index);
+            let answer = if duplicates.contains(&key) {
+                if !refused.insert(key) {
+                    continue;
+                }
+                Err(ErrorCode::InvalidRequest)
+            } else if !is_supported(asked.timestamp, version) {
+                Err(ErrorCode::UnsupportedVersion)
+            } else {
+                context
+                    .partition(&topic.name, PartitionIndex(asked.partition_index))
+                    .and_then(|partition| lookup(&partition, asked, version, request.replica_id))
+            };
+            partitions.push(respond(asked.partition_index, answer));
+        }
+        topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
+    }
     Answer::Now(ListOffsetsResponse { topics, ..ListOffsetsResponse::default() })
 }
 

@@ -121,7 +121,10 @@ fn topics_by_name(
             }
             ErrorCode::UnknownTopicOrPartition
         };
-        failed(error, Some(name), Uuid::ZERO)
+        MetadataResponseTopic {
+            topic_authorized_operations: operations(authorized),
+            ..failed(error, Some(name), Uuid::ZERO)
+        }
     };
     names.into_iter().map(by_name).collect()
 }
@@ -136,6 +139,11 @@ fn failed(error: ErrorCode, name: Option<String>, topic_id: Uuid) -> MetadataRes
     }
 }
 
+/// What the caller may do with a topic, where it wants to know.
+fn operations(wanted: bool) -> i32 {
+    if wanted { TOPIC_OPERATIONS } else { i32::MIN }
+}
+
 fn describe(context: &RequestContext<'_>, topic: &TopicImage, authorized: bool) -> MetadataResponseTopic {
     MetadataResponseTopic {
         error_code: ErrorCode::None.code(),
@@ -146,7 +154,7 @@ fn describe(context: &RequestContext<'_>, topic: &TopicImage, authorized: bool) 
             .partitions()
             .map(|(index, partition)| describe_partition(context, index, partition))
             .collect(),
-        topic_authorized_operations: if authorized { TOPIC_OPERATIONS } else { i32::MIN },
+        topic_authorized_operations: operations(authorized),
     }
 }
 

@@ -33,7 +33,8 @@ fn lookup(context: &RequestContext<'_>, topic: &str, asked: &OffsetForLeaderPart
     let requested = (asked.current_leader_epoch >= 0).then_some(LeaderEpoch(asked.current_leader_epoch));
     let found = context.partition(topic, PartitionIndex(asked.partition)).and_then(|partition| {
         partition.check_leadership(requested).map_err(|error| error.error_code())?;
-        Ok(partition.reader().end_offset_for_epoch(LeaderEpoch(asked.leader_epoch)))
+        let epoch = Some(asked.leader_epoch).filter(|epoch| *epoch >= 0);
+        Ok(epoch.and_then(|epoch| partition.reader().end_offset_for_epoch(LeaderEpoch(epoch))))
     });
     match found {
         Ok(Some((epoch, end))) => EpochEndOffset {
