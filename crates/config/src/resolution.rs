@@ -73,6 +73,7 @@ impl<'a> Resolution<'a> {
                 self.read(property, name, &setting.value, &setting.origin);
             } else if let Some(property) = listener_property(name) {
                 match property.parse(&setting.value) {
+                    Ok(_) if property.name == "max.connections" => {}
                     Ok(_) => self.not_served.entry("settings of single listeners").or_default().push(name),
                     Err(message) => self.error(name, message),
                 }
@@ -719,6 +720,7 @@ mod tests {
             "transactional.id.expiration.ms=604800000",
             "ssl.key.password=secret",
             "listener.name.plaintext.max.connections=5",
+            "listener.name.plaintext.max.connection.creation.rate=5",
             "broker.rack=${env:RACK}",
         ])
         .unwrap();
@@ -726,9 +728,9 @@ mod tests {
             warnings,
             [
                 "s.properties:1: broker.rack is taken as it is written, ${...} included",
-                "s.properties:11: unknown property zzz is ignored",
+                "s.properties:12: unknown property zzz is ignored",
                 "without effect (TLS and SASL): ssl.key.password",
-                "without effect (settings of single listeners): listener.name.plaintext.max.connections",
+                "without effect (settings of single listeners): listener.name.plaintext.max.connection.creation.rate",
                 "without effect (transactions): transaction.state.log.min.isr",
             ]
         );
