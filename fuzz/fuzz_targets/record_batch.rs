@@ -2,9 +2,10 @@
 #![no_main]
 
 use bytes::Bytes;
+use dohle_model::{PartitionIndex, TopicName, TopicPartition};
 use dohle_protocol::compression::Compression;
 use dohle_protocol::record_batch::{
-    BatchHeader, crc_is_right, find_by_timestamp, recompress, records, with_max_timestamp,
+    BatchHeader, crc_is_right, find_by_timestamp, recompress, records, with_create_time,
 };
 use dohle_protocol::validation::{ValidationRules, validate};
 use libfuzzer_sys::fuzz_target;
@@ -13,6 +14,7 @@ const LIMIT: usize = 1 << 20;
 
 fn rules(target: Option<Compression>) -> ValidationRules {
     ValidationRules {
+        topic_partition: TopicPartition { topic: TopicName::from("t"), partition: PartitionIndex(0) },
         max_message_bytes: LIMIT,
         segment_bytes: LIMIT,
         log_append_time: false,
@@ -29,7 +31,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(header) = BatchHeader::decode(&bytes)
         && header.size_bytes() == bytes.len()
     {
-        bytes = with_max_timestamp(&bytes, header.max_timestamp);
+        bytes = with_create_time(&bytes, header.max_timestamp);
     }
     let built = records(&bytes);
     let _ = find_by_timestamp(&bytes, 0, 0);

@@ -219,10 +219,12 @@ pub fn with_log_append_time(batch: &[u8], now_ms: i64) -> Bytes {
     set_max_timestamp(copy, now_ms)
 }
 
-/// A copy of the batch that names another largest timestamp, its CRC renewed.
+/// A copy of the batch with the producer's times (`CreateTime`), of which `max_timestamp` is the largest, its CRC renewed.
 #[must_use]
-pub fn with_max_timestamp(batch: &[u8], max_timestamp: i64) -> Bytes {
-    set_max_timestamp(BytesMut::from(batch), max_timestamp)
+pub fn with_create_time(batch: &[u8], max_timestamp: i64) -> Bytes {
+    let mut copy = BytesMut::from(batch);
+    copy[ATTRIBUTES_POSITION + 1] &= !ATTRIBUTE_LOG_APPEND_TIME.to_be_bytes()[1];
+    set_max_timestamp(copy, max_timestamp)
 }
 
 fn set_max_timestamp(mut batch: BytesMut, max_timestamp: i64) -> Bytes {

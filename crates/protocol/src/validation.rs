@@ -4,16 +4,19 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+use dohle_model::TopicPartition;
 
 use crate::ErrorCode;
 use crate::compression::Compression;
 use crate::record_batch::{
-    BatchError, BatchHeader, crc_is_right, recompress, walk, with_log_append_time, with_max_timestamp,
+    BatchError, BatchHeader, crc_is_right, recompress, walk, with_create_time, with_log_append_time,
 };
 
 /// A topic's rules for batches.
 #[derive(Clone, Debug)]
 pub struct ValidationRules {
+    /// For messages.
+    pub topic_partition: TopicPartition,
     /// The largest batch, header included (`max.message.bytes`).
     pub max_message_bytes: usize,
     /// The largest batch that a segment holds (`segment.bytes`).
@@ -63,8 +66,9 @@ impl ValidationError {
 impl From<BatchError> for ValidationError {
     fn from(error: BatchError) -> Self {
         let code = match error {
-            BatchError::Short | BatchError::Length(_) => ErrorCode::CorruptMessage,
-            BatchError::Magic(_) | BatchError::Record(_) => ErrorCode::InvalidRecord,
+            // Formats 0 and 1 are refused, other numbers stand for none.
+            BatchError::Magic(0 | 1) | BatchError::Record(_) => ErrorCode::InvalidRecord,
+            BatchError::Short | BatchError::Length(_) | BatchError::Magic(_) => ErrorCode::CorruptMessage,
             BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,
             BatchError::TooLarge(_) => ErrorCode::MessageTooLarge,
         };
@@ -77,11 +81,16 @@ impl From<BatchError> for ValidationError {
 /// # Errors
 /// The first rule that the batch breaks, as Kafka would answer.
 pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<ValidatedBatch, ValidationError> {
-    let header = BatchHeader::decode(&records)?;
+    let header = match BatchHeader::decode(&records) {
+        Ok(header) if records.len() >= header.size_bytes() => header,
+        Ok(_) | Err(BatchError::Short) => {
+            // Kafka finds no batch in it at all.
+            let message = "a Produce request must hold one whole record batch for each partition";
+            return Err(ValidationError::new(ErrorCode::InvalidRecord, message));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let size = header.size_bytes();
-    if records.len() < size {
-        return Err(BatchError::Short.into());
-    }
     if records.len() > size {
         return Err(ValidationError::new(
             ErrorCode::InvalidRecord,
@@ -108,9 +117,9 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
     if rules.log_append_time {
         bytes = with_log_append_time(&bytes, now_ms);
         log_append_time_ms = now_ms;
-    } else if header.max_timestamp != max_timestamp {
-        // Retention and time lookups rely on the header.
-        bytes = with_max_timestamp(&bytes, max_timestamp);
+    } else if header.is_log_append_time() || header.max_timestamp != max_timestamp {
+        // Retention and time lookups rely on the header, and the time is the producer's, whatever it says.
+        bytes = with_create_time(&bytes, max_timestamp);
     }
     if bytes.len() > rules.segment_bytes {
         return Err(ValidationError::new(
@@ -143,20 +152,11 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
             "transactions are not supported by this broker yet",
         ));
     }
-    if header.is_log_append_time() {
-        return Err(ValidationError::new(
-            ErrorCode::InvalidTimestamp,
-            "clients may not set the timestamp type of a batch to log append time",
-        ));
-    }
-    if header.has_delete_horizon() {
-        return invalid("clients may not set the delete horizon of a batch");
-    }
     if header.record_count <= 0 || header.last_offset_delta != header.record_count - 1 {
         return invalid("the number of records does not fit the range of offsets");
     }
-    if header.has_producer_id() && (header.base_sequence < 0 || header.producer_epoch < 0) {
-        return invalid("the batch has a producer id but no sequence or epoch");
+    if header.has_producer_id() && header.base_sequence < 0 {
+        return invalid("the batch has a producer id but no sequence");
     }
     if rules.produce_version < 7 && header.compression()? == Compression::Zstd {
         return Err(ValidationError::new(
@@ -211,6 +211,30 @@ impl RecordErrors {
     }
 }
 
+/// What is wrong with the timestamp of a record.
+fn refused_time(
+    header: &BatchHeader,
+    timestamp: i64,
+    index: i32,
+    rules: &ValidationRules,
+    now_ms: i64,
+) -> Option<String> {
+    if rules.log_append_time || timestamp == -1 {
+        return header.is_log_append_time().then(|| {
+            format!("Invalid timestamp type in message with offset {index}. Producer should not set timestamp type to LogAppendTime.")
+        });
+    }
+    let too_old = now_ms.saturating_sub(timestamp) > rules.timestamp_before_max_ms;
+    let too_new = timestamp.saturating_sub(now_ms) > rules.timestamp_after_max_ms;
+    (too_old || too_new).then(|| {
+        format!(
+            "Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
+            now_ms.wrapping_sub(rules.timestamp_before_max_ms),
+            now_ms.wrapping_add(rules.timestamp_after_max_ms)
+        )
+    })
+}
+
 /// Walks the records and gives the largest timestamp of the producer's.
 fn check_records(
     header: &BatchHeader,
@@ -229,24 +253,16 @@ fn check_records(
             return ControlFlow::Break(());
         }
         expected += 1;
-        if rules.compacted && !outline.has_key {
-            errors.add(index, || "Compacted topic cannot accept message without key".to_owned());
-        }
         let timestamp = header.timestamp_of(outline.timestamp_delta);
         max_timestamp = max_timestamp.max(timestamp);
-        if !rules.log_append_time && timestamp != -1 {
-            let too_old = now_ms.saturating_sub(timestamp) > rules.timestamp_before_max_ms;
-            let too_new = timestamp.saturating_sub(now_ms) > rules.timestamp_after_max_ms;
-            if too_old || too_new {
-                errors.timestamps = true;
-                errors.add(index, || {
-                    format!(
-                        "Timestamp {timestamp} of message with offset {index} is out of range. The timestamp should be within [{}, {}]",
-                        now_ms.saturating_sub(rules.timestamp_before_max_ms),
-                        now_ms.saturating_add(rules.timestamp_after_max_ms)
-                    )
-                });
-            }
+        if rules.compacted && !outline.has_key {
+            errors.add(index, || {
+                let topic_partition = &rules.topic_partition;
+                format!("Compacted topic cannot accept message without key in topic partition {topic_partition}")
+            });
+        } else if let Some(message) = refused_time(header, timestamp, index, rules, now_ms) {
+            errors.timestamps = true;
+            errors.add(index, || message);
         }
         ControlFlow::Continue(())
     })?;
@@ -260,6 +276,8 @@ fn check_records(
 
 #[cfg(test)]
 mod tests {
+    use dohle_model::PartitionIndex;
+
     use super::*;
     use crate::record_batch::BatchBuilder;
 
@@ -267,6 +285,7 @@ mod tests {
 
     fn rules() -> ValidationRules {
         ValidationRules {
+            topic_partition: TopicPartition { topic: "orders".into(), partition: PartitionIndex(3) },
             max_message_bytes: 1_048_588,
             segment_bytes: 1 << 30,
             log_append_time: false,
@@ -313,13 +332,14 @@ mod tests {
         let mut broken = good.to_vec();
         *broken.last_mut().unwrap() ^= 1;
         assert_eq!(code(broken.into(), &rules()), ErrorCode::CorruptMessage);
-        assert_eq!(code(good.slice(..good.len() - 1), &rules()), ErrorCode::CorruptMessage);
+        assert_eq!(code(good.slice(..good.len() - 1), &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(good.slice(..10), &rules()), ErrorCode::InvalidRecord);
+        assert_eq!(code(damaged(&good, 16, 3), &rules()), ErrorCode::CorruptMessage);
         let two: Bytes = [&good[..], &good[..]].concat().into();
         assert_eq!(code(two, &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 16, 1), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 22, 0x20), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 22, 0x10), &rules()), ErrorCode::InvalidTxnState);
-        assert_eq!(code(damaged(&good, 22, 0x08), &rules()), ErrorCode::InvalidTimestamp);
         assert_eq!(code(damaged(&good, 22, 0x05), &rules()), ErrorCode::UnsupportedCompressionType);
         assert_eq!(code(damaged(&good, 60, 3), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 7, 3), &rules()), ErrorCode::InvalidRecord);
@@ -330,6 +350,57 @@ mod tests {
         let compacted = ValidationRules { compacted: true, ..rules() };
         let error = validate(good, &compacted, NOW).unwrap_err();
         assert_eq!((error.code, error.record_errors[0].0), (ErrorCode::InvalidRecord, 1));
+        let record = "Compacted topic cannot accept message without key in topic partition orders-3";
+        assert_eq!(error.record_errors[0].1, record);
+        let message = format!(
+            "One or more records have been rejected due to 1 record errors in total, and only showing the first three errors at most: [RecordError(batchIndex=1, message='{record}')]"
+        );
+        assert_eq!(error.message, message);
+    }
+
+    #[test]
+    fn the_header_is_made_to_say_whose_time_it_is() {
+        let good = batch(Compression::None);
+        let stamped = damaged(&good, 22, 0x08);
+        assert_eq!(validate(stamped.clone(), &rules(), NOW).unwrap().bytes, good);
+        let mut wrong = good.to_vec();
+        wrong[35..43].copy_from_slice(&5_i64.to_be_bytes());
+        let wrong = damaged(&wrong.into(), 22, 0);
+        assert_eq!(validate(wrong, &rules(), NOW).unwrap().bytes, good);
+        let brokers = ValidationRules { log_append_time: true, ..rules() };
+        let error = validate(stamped, &brokers, NOW).unwrap_err();
+        assert_eq!((error.code, error.record_errors.len()), (ErrorCode::InvalidTimestamp, 2));
+        let validated = validate(good, &brokers, NOW + 7).unwrap();
+        assert!(validated.header.is_log_append_time());
+        assert_eq!((validated.header.max_timestamp, validated.log_append_time_ms), (NOW + 7, NOW + 7));
+    }
+
+    #[test]
+    fn what_kafka_lets_pass_passes() {
+        let good = batch(Compression::None);
+        // A delete horizon, a flag without a meaning, a producer id without an epoch.
+        for (position, value) in [(22, 0x40), (21, 0x01)] {
+            let odd = damaged(&good, position, value);
+            assert_eq!(validate(odd.clone(), &rules(), NOW).unwrap().bytes, odd);
+        }
+        let mut builder = BatchBuilder::default().producer(7, -1, 0);
+        builder.record(NOW, None, None, &[]);
+        assert!(validate(builder.build(), &rules(), NOW).is_ok());
+        let mut builder = BatchBuilder::default().producer(7, 0, -1);
+        builder.record(NOW, None, None, &[]);
+        assert_eq!(code(builder.build(), &rules()), ErrorCode::InvalidRecord);
+    }
+
+    #[test]
+    fn a_refusal_names_a_bounded_number_of_records() {
+        let mut builder = BatchBuilder::new(Compression::Zstd);
+        for _ in 0..100_000 {
+            builder.record(NOW, None, None, &[]);
+        }
+        let compacted = ValidationRules { compacted: true, ..rules() };
+        let error = validate(builder.build(), &compacted, NOW).unwrap_err();
+        assert_eq!(error.record_errors.len(), RECORD_ERRORS_MAX);
+        assert!(error.message.contains("due to 100000 record errors"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
+use dohle_model::{PartitionIndex, TopicName, TopicPartition};
 use dohle_protocol::compression::Compression;
 use dohle_protocol::record_batch::{BatchHeader, crc_is_right, recompress, records};
 use dohle_protocol::validation::{ValidationRules, validate};
@@ -24,6 +25,7 @@ const BATCHES: [(&str, Compression, &[u8]); 10] = batches!("java" "rdkafka");
 
 fn rules() -> ValidationRules {
     ValidationRules {
+        topic_partition: TopicPartition { topic: TopicName::from("t"), partition: PartitionIndex(0) },
         max_message_bytes: 1 << 20,
         segment_bytes: 1 << 20,
         log_append_time: false,

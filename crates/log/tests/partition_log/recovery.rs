@@ -262,7 +262,13 @@ fn a_segment_that_was_sealed_after_the_last_flush_has_no_index_to_trust() {
     for seed in 0..100 {
         let disk = disk(seed);
         let mut log = open(&disk);
-        fill(&mut log, 10);
+        // An index that was durable once, of batches that are no longer there.
+        fill(&mut log, 13);
+        flush(&mut log);
+        log.truncate_to(Offset(3)).unwrap();
+        for tag in 0..9 {
+            append(&mut log, &Sent::plain(3, 90), tag).unwrap();
+        }
         flush(&mut log);
         log.roll(NOW).unwrap();
         let recovery_point = log.recovery_point();

@@ -100,6 +100,7 @@ impl Sent {
             builder.record(*timestamp, None, Some(&value), &[]);
         }
         let rules = ValidationRules {
+            topic_partition: TopicPartition { topic: TopicName::from("t"), partition: PartitionIndex(0) },
             max_message_bytes: 1 << 20,
             segment_bytes: 1 << 20,
             log_append_time: false,
