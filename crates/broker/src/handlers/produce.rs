@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use dohle_config::{CompressionType, TimestampType, TopicConfig};
 use dohle_metadata::Image;
-use dohle_model::{PartitionIndex, TopicId};
+use dohle_model::{PartitionIndex, TopicId, TopicPartition};
 use dohle_network::{CloseReason, Outcome, Response};
 use dohle_protocol::compression::Compression;
 use dohle_protocol::produce::{PartitionOutcome, ProducePartition, ProduceTopic, ProduceView, encode_response};
@@ -147,18 +147,17 @@ fn check(
         return Err(refuse(ErrorCode::InvalidTopicException));
     }
     partition.check_leadership(None).map_err(|error| refuse(error.error_code()))?;
-    let Some(records) = asked.records.take().filter(|records| !records.is_empty()) else {
-        let message = "a Produce request must hold one record batch for each partition".to_owned();
-        return Err(PartitionOutcome::failed(ErrorCode::InvalidRecord.code(), Some(message)));
-    };
-    match validate(records, &rules(&partition.config(), version), now_ms) {
+    // Without records there is no batch either.
+    let records = asked.records.take().unwrap_or_default();
+    let rules = rules(partition.topic_partition(), &partition.config(), version);
+    match validate(records, &rules, now_ms) {
         Ok(batch) => Ok((partition, batch)),
         Err(error) => Err(invalid(error, &partition)),
     }
 }
 
 /// A topic's rules for the batches that it takes.
-fn rules(config: &TopicConfig, produce_version: i16) -> ValidationRules {
+fn rules(topic_partition: &TopicPartition, config: &TopicConfig, produce_version: i16) -> ValidationRules {
     let size = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
     let target_compression = match config.compression_type {
         CompressionType::Producer => None,
@@ -169,6 +168,7 @@ fn rules(config: &TopicConfig, produce_version: i16) -> ValidationRules {
         CompressionType::Zstd => Some((Compression::Zstd, Some(config.compression_zstd_level))),
     };
     ValidationRules {
+        topic_partition: topic_partition.clone(),
         max_message_bytes: size(config.max_message_bytes),
         segment_bytes: size(config.segment_bytes),
         log_append_time: config.message_timestamp_type == TimestampType::LogAppendTime,
@@ -283,9 +283,10 @@ mod tests {
             max_message_bytes: 100,
             ..TopicConfig::default()
         };
-        let rules = rules(&config, 9);
-        assert_eq!(rules.target_compression, Some((Compression::Zstd, Some(7))));
-        assert_eq!((rules.max_message_bytes, rules.log_append_time, rules.compacted), (100, true, false));
-        assert_eq!(super::rules(&TopicConfig::default(), 9).target_compression, None);
+        let partition = TopicPartition { topic: "t".into(), partition: PartitionIndex(0) };
+        let stamped = rules(&partition, &config, 9);
+        assert_eq!(stamped.target_compression, Some((Compression::Zstd, Some(7))));
+        assert_eq!((stamped.max_message_bytes, stamped.log_append_time, stamped.compacted), (100, true, false));
+        assert_eq!(rules(&partition, &TopicConfig::default(), 9).target_compression, None);
     }
 }
