@@ -85,3 +85,82 @@ impl BatchWalk {
         self.position += header.size_bytes() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::path::Path;
+
+    use dohle_protocol::record_batch::BatchBuilder;
+    use dohle_seams::simulated::SimulatedDisk;
+    use dohle_seams::{Disk, OpenMode};
+
+    use super::*;
+
+    fn file(bytes: &[u8]) -> Arc<dyn DiskFile> {
+        let disk = SimulatedDisk::new(1);
+        disk.create_directories(Path::new("/")).unwrap();
+        let file = disk.open(Path::new("/file"), OpenMode::CreateNew).unwrap();
+        file.write_vectored_at(&[IoSlice::new(bytes)], 0).unwrap();
+        file
+    }
+
+    fn batches(count: u8) -> Vec<u8> {
+        let batch = |n: u8| {
+            let mut builder = BatchBuilder::default();
+            builder.record(1, None, Some(&vec![n; usize::from(n) * 40]), &[]);
+            let mut bytes = builder.build().to_vec();
+            bytes[..8].copy_from_slice(&i64::from(n).to_be_bytes());
+            bytes
+        };
+        (0..count).flat_map(batch).collect()
+    }
+
+    fn walk(file: &Arc<dyn DiskFile>, end: u64, chunk_bytes: usize) -> (Vec<i64>, u64) {
+        let mut walk = BatchWalk::new(Arc::clone(file), 0, end, chunk_bytes);
+        let mut offsets = Vec::new();
+        while let Some(header) = walk.header().unwrap() {
+            let whole = walk.batch(&header).unwrap().unwrap();
+            assert_eq!(whole.len(), header.size_bytes());
+            assert!(dohle_protocol::record_batch::crc_is_right(whole));
+            offsets.push(header.base_offset);
+            walk.advance(&header);
+        }
+        (offsets, walk.position())
+    }
+
+    #[test]
+    fn all_batches_are_seen_however_little_is_read_at_a_time() {
+        let bytes = batches(30);
+        let file = file(&bytes);
+        let size = bytes.len() as u64;
+        for chunk_bytes in [1, 61, 100, 4096, 1 << 20] {
+            assert_eq!(walk(&file, size, chunk_bytes), ((0..30).collect(), size), "{chunk_bytes} at a time");
+            let (offsets, position) = walk(&file, size - 1, chunk_bytes);
+            assert_eq!(offsets.len(), 29, "the last is cut off by the end given");
+            assert!(position < size - 1);
+        }
+    }
+
+    #[test]
+    fn a_walk_ends_at_room_that_was_never_used() {
+        let mut bytes = batches(3);
+        let used = bytes.len() as u64;
+        bytes.resize(bytes.len() + 500, 0);
+        assert_eq!(walk(&file(&bytes), bytes.len() as u64, 4096), (vec![0, 1, 2], used));
+        assert_eq!(walk(&file(&[]), 0, 4096), (vec![], 0));
+    }
+
+    #[test]
+    fn old_message_formats_are_told_apart_from_damage() {
+        let mut bytes = batches(2);
+        bytes[16] = 1;
+        let mut old = BatchWalk::new(file(&bytes), 0, bytes.len() as u64, 4096);
+        assert_eq!(old.header().unwrap_err().kind(), io::ErrorKind::Unsupported);
+        for offset in [-1, i64::MAX] {
+            bytes[16] = 2;
+            bytes[..8].copy_from_slice(&offset.to_be_bytes());
+            assert_eq!(walk(&file(&bytes), bytes.len() as u64, 4096).0, Vec::<i64>::new(), "offset {offset}");
+        }
+    }
+}

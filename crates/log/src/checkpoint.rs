@@ -48,3 +48,31 @@ pub(crate) fn encode(entries: &[String]) -> Vec<u8> {
 pub(crate) fn malformed(path: &Path, reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("{}: {reason}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use dohle_seams::simulated::SimulatedDisk;
+
+    use super::*;
+
+    #[test]
+    fn entries_read_back_and_anything_cut_off_is_noticed() {
+        let disk = SimulatedDisk::new(1);
+        disk.create_directories(Path::new("/")).unwrap();
+        let path = Path::new("/checkpoint");
+        assert_eq!(read(&*disk, path).unwrap(), Vec::<String>::new(), "no file, no entries");
+        let entries = ["orders 0 17".to_owned(), "orders 1 4".to_owned()];
+        let bytes = encode(&entries);
+        assert_eq!(bytes, b"0\n2\norders 0 17\norders 1 4\n");
+        disk.replace_file(path, &bytes).unwrap();
+        assert_eq!(read(&*disk, path).unwrap(), entries);
+        for length in 0..bytes.len() {
+            disk.replace_file(path, &bytes[..length]).unwrap();
+            assert_eq!(read(&*disk, path).unwrap_err().kind(), io::ErrorKind::InvalidData, "{length} bytes");
+        }
+        for bad in [&b"1\n0\n"[..], b"0\n1\n", b"0\nx\n", b"0\n0\nmore\n", b"0\n1\n\xff\n"] {
+            disk.replace_file(path, bad).unwrap();
+            assert!(read(&*disk, path).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -75,3 +75,43 @@ pub(crate) fn base_offset_of(name: &str, suffix: &str) -> Option<Offset> {
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok().map(Offset))?
 }
+
+#[cfg(test)]
+mod tests {
+    use dohle_seams::simulated::SimulatedDisk;
+
+    use super::*;
+
+    #[test]
+    fn only_twenty_digits_and_a_known_end_name_a_file_of_the_log() {
+        assert_eq!(base_offset_of("00000000000000000042.log", "log"), Some(Offset(42)));
+        assert_eq!(base_offset_of("09223372036854775807.index", "index"), Some(Offset(i64::MAX)));
+        for strange in [
+            "42.log",
+            "0000000000000000004x.log",
+            "+0000000000000000042.log",
+            "00000000000000000042log",
+            "00000000000000000042.log.swap",
+            "99999999999999999999.log",
+        ] {
+            assert_eq!(base_offset_of(strange, "log"), None, "{strange}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_set_aside_with_the_files_it_has() {
+        let disk = SimulatedDisk::new(1);
+        disk.create_directories(Path::new("/p")).unwrap();
+        let folder = Folder { disk: disk.clone(), path: "/p".into() };
+        for suffix in ["log", "index", "snapshot"] {
+            disk.replace_file(&folder.file(Offset(7), suffix), b"x").unwrap();
+        }
+        assert_eq!(folder.offsets_of("log").unwrap(), [Offset(7)]);
+        let renamed = folder.set_segment_aside(Offset(7)).unwrap();
+        assert_eq!(renamed.len(), 3);
+        assert!(renamed.iter().all(|path| disk.facts(path).unwrap().is_some()));
+        assert_eq!(folder.offsets_of("log").unwrap(), []);
+        assert!(folder.set_segment_aside(Offset(7)).unwrap().is_empty());
+        folder.remove_segment(Offset(7)).unwrap();
+    }
+}
