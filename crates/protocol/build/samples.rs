@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Field, Message, pascal, scalar, snake};
+use super::codecs::scalar;
+use super::{Field, Message, pascal, snake};
 
 /// Gathers the structs of all messages.
 #[derive(Default)]

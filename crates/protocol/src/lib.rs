@@ -4,6 +4,7 @@
 //! whose bodies carry record batches, have cursors of their own beside the generated structs.
 
 pub mod api_key;
+mod batch_builder;
 pub mod compression;
 pub mod error_code;
 pub mod fetch;
