@@ -6,7 +6,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// For each crate, the crates of the workspace that it may depend on. Not more than is wanted: a new arrow is a decision.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("seams", &["model"]),
     ("config", &["model", "seams"]),
@@ -24,11 +24,14 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("network", &["protocol", "seams"]),
     ("broker", &BELOW_BROKER),
     ("dohle", &BELOW_DOHLE),
+    // Stands in for a crate from outside, and knows as much of us.
+    ("base2histogram", &[]),
     // Stands outside: it knows the broker as a program only.
     ("integration-tests", &[]),
 ];
 
-const BELOW_BROKER: [&str; 13] = [
+/// All but the store of the quorum, which is handed in.
+const BELOW_BROKER: [&str; 12] = [
     "model",
     "seams",
     "config",
@@ -36,7 +39,6 @@ const BELOW_BROKER: [&str; 13] = [
     "metadata",
     "controller",
     "quorum",
-    "quorum-rocksdb",
     "log",
     "replication",
     "coordinator-runtime",
@@ -44,11 +46,11 @@ const BELOW_BROKER: [&str; 13] = [
     "network",
 ];
 
-/// The binary starts the broker with the store that it links, and prepares folders with the storage tool.
-const BELOW_DOHLE: [&str; 8] = ["model", "seams", "config", "protocol", "log", "quorum", "quorum-rocksdb", "broker"];
+/// The binary starts the broker with the network and the store that it links, and prepares folders with the storage tool.
+const BELOW_DOHLE: [&str; 8] = ["model", "seams", "config", "log", "quorum", "quorum-rocksdb", "network", "broker"];
 
 /// Crates from outside that few may name, and those few.
-const KEPT_IN: [(&str, &[&str]); 2] = [("openraft", &["quorum", "quorum-rocksdb"]), ("rocksdb", &["quorum-rocksdb"])];
+const KEPT_IN: [(&str, &[&str]); 2] = [("openraft", &["quorum"]), ("rocksdb", &["quorum-rocksdb"])];
 
 /// A crate of the workspace, by its name without `dohle-`, and all that it names as a dependency.
 type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -140,8 +142,7 @@ fn a_wrong_arrow_is_found() {
 
 #[test]
 fn what_is_kept_in_one_crate_may_be_there() {
-    let drawn: [(&str, &[&str]); 2] =
-        [("quorum", &["openraft"]), ("quorum-rocksdb", &["quorum", "openraft", "rocksdb"])];
+    let drawn: [(&str, &[&str]); 2] = [("quorum", &["openraft"]), ("quorum-rocksdb", &["quorum", "rocksdb"])];
     assert_eq!(wrong_arrows(&graph(&drawn)), Vec::<String>::new());
     let drawn: [(&str, &[&str]); 1] = [("quorum", &["openraft", "rocksdb"])];
     assert_eq!(wrong_arrows(&graph(&drawn)), ["quorum names rocksdb"]);
