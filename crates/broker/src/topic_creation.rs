@@ -32,10 +32,14 @@ impl TopicCreation {
         Self { config, controller, runtime, under_way: Arc::default() }
     }
 
-    /// Starts creating a topic with the broker's defaults; internal topics get their own settings.
+    /// Starts creating a topic with the broker's defaults; internal topics get their own settings. Those of coordinators
+    /// that are not served are left alone: their settings could not be changed once they are.
     pub(crate) fn create_in_background(&self, name: &TopicName) {
         if name.as_str() == CONSUMER_OFFSETS {
             self.create_consumer_offsets_in_background();
+            return;
+        }
+        if name.is_internal() {
             return;
         }
         self.create(CreatableTopic {
