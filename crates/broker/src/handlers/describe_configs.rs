@@ -19,7 +19,6 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-const EMPTY_LIST_IS_NONE_FROM: i16 = 4;
 
 /// Why a resource is not described.
 type Refusal = (ErrorCode, String);
@@ -57,7 +56,7 @@ fn describe(
 ) -> Result<Vec<DescribedConfig>, Refusal> {
     let config = &context.broker.config;
     let name = resource.resource_name.as_str();
-    let keys = wanted(resource.configuration_keys.as_deref(), context.header.api_version);
+    let keys = wanted(resource.configuration_keys.as_deref());
     match resource.resource_type {
         TOPIC => {
             let name = TopicName::from(name);
@@ -84,9 +83,9 @@ fn describe(
     }
 }
 
-/// The settings asked for, `None` for all. Old clients say "all" with an empty list.
-fn wanted(keys: Option<&[String]>, version: i16) -> Option<&[String]> {
-    keys.filter(|keys| version >= EMPTY_LIST_IS_NONE_FROM || !keys.is_empty())
+/// The settings asked for, `None` for all: an empty list means all, too.
+fn wanted(keys: Option<&[String]>) -> Option<&[String]> {
+    keys.filter(|keys| !keys.is_empty())
 }
 
 fn invalid(message: String) -> Refusal {
