@@ -13,9 +13,9 @@ use dohle_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use dohle_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use dohle_protocol::messages::metadata_request::MetadataRequestTopic;
 use dohle_protocol::messages::{
-    DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    InitProducerIdRequest, InitProducerIdResponse, MetadataRequest, MetadataResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse, InitProducerIdRequest, InitProducerIdResponse, MetadataRequest, MetadataResponse,
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
@@ -240,5 +240,33 @@ fn producer_ids_are_never_given_twice() {
             }
             node.shutdown().await;
         }
+    });
+}
+
+#[test]
+fn operations_on_groups_are_told_where_they_are_asked_for() {
+    // READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS.
+    const ALL: i32 = 3400;
+    simulate(8, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        while client.find_coordinator("group").await.unwrap().is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // No member has joined: version 6 has an error for that, older ones call the group dead.
+        for (version, asked, error, operations) in [
+            (3, true, ErrorCode::None, ALL),
+            (5, true, ErrorCode::None, ALL),
+            (5, false, ErrorCode::None, i32::MIN),
+            (6, true, ErrorCode::GroupIdNotFound, i32::MIN),
+        ] {
+            let request =
+                DescribeGroupsRequest { groups: vec!["group".to_owned()], include_authorized_operations: asked };
+            let response: DescribeGroupsResponse =
+                client.call(ApiKey::DescribeGroups, version, &request).await.unwrap();
+            let group = &response.groups[0];
+            assert_eq!((group.error_code, group.authorized_operations), (code(error), operations), "{version} {asked}");
+        }
+        node.shutdown().await;
     });
 }

@@ -18,3 +18,6 @@ pub(crate) const CLUSTER_OPERATIONS: i32 =
 /// Every operation on a topic.
 pub(crate) const TOPIC_OPERATIONS: i32 =
     READ | WRITE | CREATE | DELETE | ALTER | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
+
+/// Every operation on a group.
+pub(crate) const GROUP_OPERATIONS: i32 = READ | DELETE | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
