@@ -21,6 +21,9 @@ pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// How long any question may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The binding polls while it closes a consumer, and throws away what comes: stored by itself, that would count as read.
+pub(crate) const STORED_BY_HAND: (&str, &str) = ("enable.auto.offset.store", "false");
+
 pub(crate) fn settings(play: &Play, more: &[(&str, &str)]) -> ClientConfig {
     let mut settings = ClientConfig::new();
     settings.set("bootstrap.servers", &play.bootstrap);

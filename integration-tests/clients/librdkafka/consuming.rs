@@ -9,7 +9,7 @@ use dohle_integration_tests::observer::record;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::clients::{PATIENCE, POLL, Sender, Watching, consumer, is_passing, print_committed};
+use crate::clients::{PATIENCE, POLL, STORED_BY_HAND, Sender, Watching, consumer, is_passing, print_committed};
 use crate::{Play, print};
 
 /// One record to a topic that is not there yet, and back.
@@ -25,13 +25,19 @@ pub(crate) fn hello(play: &Play) -> Result<()> {
 /// Two consumers one after the other: about half of the records each.
 pub(crate) fn automatic(play: &Play) -> Result<()> {
     let records: usize = play.number("records")?;
-    let settings =
-        [("auto.offset.reset", "earliest"), ("enable.auto.commit", "true"), ("auto.commit.interval.ms", "100")];
+    let settings = [
+        ("auto.offset.reset", "earliest"),
+        ("enable.auto.commit", "true"),
+        ("auto.commit.interval.ms", "100"),
+        STORED_BY_HAND,
+    ];
     for (part, count) in [("first", records / 2), ("second", records - records / 2)] {
         print(&Event::Part(part.to_owned()))?;
         let consumer = consumer(play, Watching::default(), &settings)?;
         consumer.subscribe(&[&play.topic])?;
-        report(&consumer, count)?;
+        // The one after it is committed.
+        let store = |record: &Record| Ok(consumer.store_offset(&play.topic, record.partition, record.offset)?);
+        report_each(&consumer, count, store)?;
     }
     Ok(())
 }
@@ -131,6 +137,15 @@ fn offsets(play: &Play, consumer: &BaseConsumer<Watching>, partitions: impl Iter
 
 /// Prints the next `count` records.
 fn report(consumer: &BaseConsumer<Watching>, count: usize) -> Result<Vec<Record>> {
+    report_each(consumer, count, |_| Ok(()))
+}
+
+/// Prints the next `count` records, and does something with each.
+fn report_each(
+    consumer: &BaseConsumer<Watching>,
+    count: usize,
+    and_then: impl Fn(&Record) -> Result<()>,
+) -> Result<Vec<Record>> {
     let mut records = Vec::with_capacity(count);
     while records.len() < count {
         match consumer.poll(POLL) {
@@ -138,6 +153,7 @@ fn report(consumer: &BaseConsumer<Watching>, count: usize) -> Result<Vec<Record>
             Some(Ok(message)) => {
                 let record = record(&message);
                 print(&Event::Received(record.clone()))?;
+                and_then(&record)?;
                 records.push(record);
             }
             Some(Err(error)) if is_passing(&error) => {}
