@@ -74,7 +74,7 @@ pub enum NodeError {
         cluster_id: String,
     },
     /// A listener cannot be opened.
-    #[error("cannot listen on {listener}: {source}")]
+    #[error("cannot listen on {listener}")]
     Listen {
         /// As configured.
         listener: String,

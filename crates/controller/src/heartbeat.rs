@@ -115,7 +115,9 @@ fn change_standing(context: &Context<'_>, broker: &BrokerImage, next: Standing) 
     let change = BrokerRegistrationChangeRecord { broker_id: id.0, broker_epoch: epoch.0, ..Default::default() };
     match next {
         Standing::Fenced | Standing::ShutdownNow => {
-            tracing::info!(broker = %id, broker_epoch = %epoch, ?next, "fencing a broker that asks for it");
+            if !broker.fenced {
+                tracing::info!(broker = %id, broker_epoch = %epoch, ?next, "fencing a broker that asks for it");
+            }
             fence(context, id)
         }
         Standing::Unfenced => {

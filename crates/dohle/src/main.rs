@@ -40,8 +40,35 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "{error:#}");
+            let _ = writeln!(std::io::stderr(), "{}", explain(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes. Some errors name their cause themselves: nothing is said twice.
+fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = io::Error::other("no disk");
+        let telling = anyhow::Error::new(cause).context("cannot read x: no disk").context("cannot start");
+        assert_eq!(explain(&telling), "cannot start: cannot read x: no disk");
+        let plain = anyhow::Error::new(io::Error::other("no disk")).context("cannot start");
+        assert_eq!(explain(&plain), "cannot start: no disk");
     }
 }
