@@ -9,18 +9,18 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const ALLOWED: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("seams", &["model"]),
-    ("config", &["model", "seams"]),
+    ("config", &["model"]),
     ("protocol", &["model"]),
-    ("metadata", &["model", "protocol", "config"]),
+    ("metadata", &["model", "protocol"]),
     // The controller is pure: of the seams it takes randomness alone, which is given to each decision.
     ("controller", &["model", "protocol", "config", "metadata", "seams"]),
     ("quorum", &["model", "protocol", "config", "metadata", "controller", "seams"]),
-    ("quorum-rocksdb", &["model", "protocol", "config", "metadata", "controller", "quorum", "seams"]),
+    ("quorum-rocksdb", &["quorum"]),
     ("log", &["model", "protocol", "config", "seams"]),
     ("replication", &["model", "protocol", "config", "metadata", "log", "seams"]),
     // Coordinators reach logs through a trait of their own.
-    ("coordinator-runtime", &["model", "protocol", "config", "metadata", "seams"]),
-    ("group-coordinator", &["model", "protocol", "config", "metadata", "coordinator-runtime", "seams"]),
+    ("coordinator-runtime", &["protocol", "seams"]),
+    ("group-coordinator", &["model", "protocol", "coordinator-runtime", "seams"]),
     ("network", &["protocol", "seams"]),
     ("broker", &BELOW_BROKER),
     ("dohle", &BELOW_DOHLE),
