@@ -44,6 +44,8 @@ struct GatheredWrite {
     duplicates: Vec<usize>,
     /// What was remembered of producers before this write.
     undo: Vec<(ProducerId, Option<ProducerEntry>)>,
+    /// Set: the disk refused, and nothing more is written.
+    failure: Option<Arc<io::Error>>,
 }
 
 impl GatheredWrite {
@@ -55,6 +57,7 @@ impl GatheredWrite {
             pending: Vec::new(),
             duplicates: Vec::new(),
             undo: Vec::new(),
+            failure: None,
         }
     }
 }
@@ -62,7 +65,7 @@ impl GatheredWrite {
 impl PartitionLog {
     /// Appends all batches, in order, with one gathered write for each segment they go to. Each gets its own result: a
     /// batch that does not fit its producer's sequence is refused alone; where the disk fails, all batches of that write
-    /// fail, and neither the log nor what is remembered of producers has moved.
+    /// and behind it fail, and neither the log nor what is remembered of producers has moved by them.
     pub fn append_as_leader(
         &mut self,
         batches: &[&ValidatedBatch],
@@ -75,6 +78,11 @@ impl PartitionLog {
         }
         let mut write = GatheredWrite::new(self);
         for (index, batch) in batches.iter().enumerate() {
+            if let Some(error) = &write.failure {
+                // It may have been sent as the next of what was not written.
+                results[index] = Some(Err(AppendError::Storage(Arc::clone(error))));
+                continue;
+            }
             if let Some(known) = self.check_sequence(batch) {
                 if known.is_ok() {
                     write.duplicates.push(index);
@@ -83,7 +91,8 @@ impl PartitionLog {
                 continue;
             }
             if let Err(error) = self.make_room(&mut write, batches, &mut results, batch, leader_epoch, now_ms) {
-                results[index] = Some(Err(AppendError::Storage(Arc::new(error))));
+                results[index] = Some(Err(AppendError::Storage(Arc::clone(&error))));
+                write.failure = Some(error);
                 continue;
             }
             let header = BatchHeader { base_offset: write.next_offset.0, ..batch.header };
@@ -129,7 +138,7 @@ impl PartitionLog {
         batch: &ValidatedBatch,
         leader_epoch: LeaderEpoch,
         now_ms: i64,
-    ) -> io::Result<()> {
+    ) -> Result<(), Arc<io::Error>> {
         let limits = self.roll_limits(&write.segment);
         loop {
             let next = NextBatch {
@@ -141,10 +150,12 @@ impl PartitionLog {
                 return Ok(());
             };
             self.finish_write(write, batches, results, leader_epoch);
-            // A write that failed takes back its offsets.
+            if let Some(error) = &write.failure {
+                return Err(Arc::clone(error));
+            }
             *write = GatheredWrite::new(self);
             if reason != RollReason::IndexMayBeFull {
-                self.roll(now_ms)?;
+                self.roll(now_ms).map_err(Arc::new)?;
                 *write = GatheredWrite::new(self);
                 return Ok(());
             }
@@ -164,7 +175,9 @@ impl PartitionLog {
             self.assign_leader_epoch(leader_epoch, Offset(first.base_offset));
         }
         if let Err(error) = write_batches(&write.segment, start, &write.pending, batches, leader_epoch) {
-            self.undo_write(write, results, start, &Arc::new(error));
+            let error = Arc::new(error);
+            self.undo_write(write, results, start, &error);
+            write.failure = Some(error);
             return;
         }
         let log_start_offset = self.reader.log_start_offset();

@@ -109,6 +109,27 @@ fn a_full_disk_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn nothing_is_written_behind_a_write_that_failed() {
+    let disk = disk(1);
+    let mut log = open(&disk);
+    append(&mut log, &Sent::plain(1, 1000), 1).unwrap();
+    // The next two fit into the segment and not onto the disk, the last into a new segment and onto the disk.
+    let batch = |sequence: i32, value_bytes: usize| {
+        Sent { producer: Some((9, sequence)), ..Sent::plain(1, value_bytes) }.batch(sequence.unsigned_abs())
+    };
+    let batches = [batch(0, 1200), batch(1, 1200), batch(2, 500)];
+    disk.set_capacity_bytes(Some(1100 + 1500));
+    let results = append_all(&mut log, &batches);
+    assert!(results.iter().all(|result| matches!(result, Err(AppendError::Storage(_)))), "{results:?}");
+    assert_eq!(log.reader().log_end_offset(), Offset(1));
+    disk.set_capacity_bytes(None);
+    for result in append_all(&mut log, &batches) {
+        result.unwrap();
+    }
+    assert_eq!(all_records(&log).len(), 4);
+}
+
+#[test]
 fn flushes_are_due_by_count_and_by_time() {
     let disk = disk(1);
     let by_count = TopicConfig { flush_messages: 4, ..config() };
