@@ -4,6 +4,7 @@
 //! appends get into the log is told in `append_queue`.
 
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -13,7 +14,7 @@ use dohle_log::{LogReader, LogSlice, PartitionLog, ReadError, RemovedFiles};
 use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicPartition};
 use dohle_protocol::ErrorCode;
 use dohle_seams::Environment;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::append_completion::ProduceError;
 use crate::append_queue::{FlushQueue, PendingAcks, PendingAppend};
@@ -89,6 +90,7 @@ pub struct Partition {
     pub(crate) directory: Arc<HostedDirectory>,
     config: ArcSwap<TopicConfig>,
     reader: Arc<LogReader>,
+    /// Waited for with [`Self::lock_log`] only.
     pub(crate) log: Mutex<PartitionLog>,
     pub(crate) queue: Mutex<Vec<PendingAppend>>,
     pub(crate) flush_queue: Mutex<FlushQueue>,
@@ -99,6 +101,34 @@ pub struct Partition {
     pub(crate) acks: Mutex<PendingAcks>,
     fetch_waiters: FetchWaiters,
     closed: ArcSwapOption<Closed>,
+}
+
+/// The log in the hands of somebody who does not append. Appends that come meanwhile are left in the queue by their
+/// senders: whoever gives the log up writes them.
+pub(crate) struct LockedLog<'a> {
+    partition: &'a Partition,
+    log: Option<MutexGuard<'a, PartitionLog>>,
+}
+
+impl Deref for LockedLog<'_> {
+    type Target = PartitionLog;
+
+    fn deref(&self) -> &PartitionLog {
+        self.log.as_ref().expect("held until it is dropped")
+    }
+}
+
+impl DerefMut for LockedLog<'_> {
+    fn deref_mut(&mut self) -> &mut PartitionLog {
+        self.log.as_mut().expect("held until it is dropped")
+    }
+}
+
+impl Drop for LockedLog<'_> {
+    fn drop(&mut self) {
+        self.log = None;
+        self.partition.drain_appends();
+    }
 }
 
 impl std::fmt::Debug for Partition {
@@ -183,7 +213,7 @@ impl Partition {
     /// One past the last committed record: where consumers stop reading.
     #[must_use]
     pub fn high_watermark(&self) -> Offset {
-        Offset(self.high_watermark.load(Ordering::Acquire))
+        Offset(self.high_watermark.load(Ordering::SeqCst))
     }
 
     /// Where read-committed consumers stop. No transaction can be open, so it is the high watermark.
@@ -235,7 +265,7 @@ impl Partition {
     /// closed stays closed.
     pub fn become_leader(&self, state: LeaderState) {
         {
-            let mut log = self.log.lock();
+            let mut log = self.lock_log();
             let mut leader = self.leader.write();
             if self.is_closed() {
                 return;
@@ -244,7 +274,6 @@ impl Partition {
             *leader = Some(state);
         }
         self.advance_high_watermark();
-        self.drain_appends();
     }
 
     /// Takes in a change of replicas or ISR within the leader epoch.
@@ -313,7 +342,8 @@ impl Partition {
         let end = self.committable_end();
         let next = self.leader.read().as_ref().and_then(|state| state.high_watermark(end));
         if let Some(next) = next {
-            let before = self.high_watermark.fetch_max(next.0, Ordering::AcqRel);
+            // In one order with the registrations of waiting fetches: a fetch that is not seen here sees what moved.
+            let before = self.high_watermark.fetch_max(next.0, Ordering::SeqCst);
             if before < next.0 {
                 self.directory.high_watermark_moved();
                 self.complete_acks();
@@ -366,28 +396,29 @@ impl Partition {
     pub(crate) fn close_log(&self) -> io::Result<()> {
         self.close(Closed::Stopped);
         let _flushing = self.flushing.lock();
-        self.log.lock().close()
+        self.lock_log().close()
     }
 
     /// Waits until nobody works on the files of a partition that was closed. Blocks.
     pub(crate) fn wait_until_unused(&self) {
         drop(self.flushing.lock());
-        drop(self.log.lock());
+        drop(self.lock_log());
     }
 
     /// Does something with the log, then writes what others have queued meanwhile. `None` where the partition is closed.
     pub(crate) fn with_open_log<T>(&self, act: impl FnOnce(&mut PartitionLog) -> T) -> Option<T> {
-        let result = {
-            let mut log = self.log.lock();
-            (!self.is_closed()).then(|| act(&mut log))
-        };
-        self.drain_appends();
-        result
+        let mut log = self.lock_log();
+        (!self.is_closed()).then(|| act(&mut log))
+    }
+
+    /// Waits for the log. What others have queued meanwhile, as they found it taken, is written when it is given up.
+    pub(crate) fn lock_log(&self) -> LockedLog<'_> {
+        LockedLog { partition: self, log: Some(self.log.lock()) }
     }
 
     /// Everything before is on disk for certain.
     pub(crate) fn recovery_point(&self) -> Offset {
-        self.log.lock().recovery_point()
+        self.lock_log().recovery_point()
     }
 
     /// Records for a consumer: from the batch that holds `offset` on, up to the high watermark.

@@ -24,6 +24,22 @@ async fn a_lone_leader_commits_what_it_appends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_queued_while_somebody_has_the_log_is_written_when_it_is_given_up() {
+    let fixture = fixture(TopicConfig::default());
+    let partition = &fixture.partition;
+    let log = partition.lock_log();
+    let left = start_append(partition, "a", RequiredAcks::All);
+    assert!(!left.is_complete());
+    drop(log);
+    assert!(left.is_complete());
+    partition.close(crate::partition::Closed::NotHosted);
+    let log = partition.lock_log();
+    let late = start_append(partition, "b", RequiredAcks::Leader);
+    drop(log);
+    assert!(late.is_complete(), "refused");
+}
+
+#[tokio::test(start_paused = true)]
 async fn acks_all_waits_for_the_followers() {
     let fixture = fixture(TopicConfig::default());
     let partition = &fixture.partition;
