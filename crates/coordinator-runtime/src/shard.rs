@@ -288,7 +288,8 @@ impl<C: Coordinator> Shard<C> {
     async fn decide(&mut self, input: Input<C>, mut asker: Option<(Ticket, ReplySender<C::Reply>)>) {
         let alone = self.coordinator.needs_settled_state(&input);
         if alone {
-            self.append_turn().await;
+            // Settled is a turn that has failed, too.
+            let _ = self.append_turn().await;
         }
         let now = Now { instant: Instant::now(), wall_ms: self.options.clock.now_ms() };
         self.coordinator.decide(input, now, &mut self.effects);
@@ -317,7 +318,8 @@ impl<C: Coordinator> Shard<C> {
         }
         self.turn.waiting.append(&mut waiting);
         if alone {
-            self.append_turn().await;
+            // Whoever waits for it is told of a failure.
+            let _ = self.append_turn().await;
         }
     }
 
@@ -349,12 +351,14 @@ impl<C: Coordinator> Shard<C> {
             return Err(CoordinatorError::RecordsTooLarge);
         }
         if !may_be_split && self.turn.batch.size_bytes() + largest > size_max {
-            self.append_turn().await;
+            // Those who wait for a turn that fails are told; these records are not among it.
+            let _ = self.append_turn().await;
         }
         for (record, (key, value)) in records.into_iter().zip(encoded) {
             let size = key.len() + value.as_ref().map_or(0, Bytes::len) + RECORD_OVERHEAD_BYTES;
             if may_be_split && self.turn.batch.size_bytes() + size > size_max {
-                self.append_turn().await;
+                // A part that is missing is as good as all of them: the asker has to ask again.
+                self.append_turn().await?;
             }
             self.turn.batch.record(timestamp_ms, Some(&key), value.as_deref(), &[]);
             self.turn.records.push(record);
@@ -362,8 +366,9 @@ impl<C: Coordinator> Shard<C> {
         Ok(())
     }
 
-    /// Appends and applies the records of the turn, and lets its replies wait for the high watermark.
-    async fn append_turn(&mut self) {
+    /// Appends and applies the records of the turn, and lets its replies wait for the high watermark; where that fails,
+    /// those who wait for them are told.
+    async fn append_turn(&mut self) -> Result<(), CoordinatorError> {
         let turn = std::mem::replace(&mut self.turn, Turn::new());
         if !turn.records.is_empty() {
             let batch = turn.batch.build();
@@ -376,13 +381,14 @@ impl<C: Coordinator> Shard<C> {
                 }
                 Err(error) => {
                     tracing::warn!(partition = self.options.partition, %error, "cannot append a coordinator's records");
-                    self.fail(turn.waiting, error.into());
-                    return;
+                    let error = CoordinatorError::from(error);
+                    self.fail(turn.waiting, error);
+                    return Err(error);
                 }
             }
         }
         if turn.waiting.is_empty() {
-            return;
+            return Ok(());
         }
         match self.committing.back_mut() {
             Some(back) if back.end_offset == self.end_offset => back.waiting.extend(turn.waiting),
@@ -393,12 +399,14 @@ impl<C: Coordinator> Shard<C> {
             }),
         }
         self.release();
+        Ok(())
     }
 
     /// Appends the turn, and decides what its commitment brings about, until nothing is left.
     async fn finish_turn(&mut self) {
         loop {
-            self.append_turn().await;
+            // Whoever waits for it is told of a failure.
+            let _ = self.append_turn().await;
             self.release();
             if self.completed.is_empty() {
                 return;

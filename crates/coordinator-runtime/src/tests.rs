@@ -265,6 +265,16 @@ async fn records_of_one_decision_go_into_one_batch_unless_it_allows_to_split() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_decision_that_was_split_fails_with_any_part_of_it() {
+    let fixture = Fixture::started().await;
+    fixture.logs.fail_next_append(LogAccessError::NotEnoughReplicas);
+    assert_eq!(fixture.ask(Request::AddMany(1000, true)).await, Err(CoordinatorError::NotAvailable));
+    assert_eq!(fixture.ask(Request::Get).await, Ok(Reply::Total(0)), "what follows the missing part is not written");
+    fixture.ask(Request::AddMany(1000, true)).await.unwrap();
+    assert_eq!(fixture.ask(Request::Get).await, Ok(Reply::Total(1000)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn parked_requests_are_answered_by_timers_or_fail_with_leadership() {
     let fixture = Fixture::started().await;
     let early = fixture.spawn(Request::Park(Duration::from_secs(10)));
