@@ -115,12 +115,3 @@ impl fmt::Display for TopicPartition {
         write!(f, "{}-{}", self.topic, self.partition)
     }
 }
-
-/// A partition by topic id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicIdPartition {
-    /// The topic's id.
-    pub topic_id: TopicId,
-    /// The partition's index.
-    pub partition: PartitionIndex,
-}
