@@ -52,10 +52,6 @@ pub(super) fn error_codes(lines: &[Vec<String>]) -> String {
     for line in lines {
         let _ = writeln!(out, "Self::{} => \"{}\",", name(&line[1]), line[1]);
     }
-    out.push_str("}\n}\n/// Whether clients try again on their own.\n#[must_use]\npub const fn is_retriable(self) -> bool {\nmatch self {\n");
-    for line in lines {
-        let _ = writeln!(out, "Self::{} => {},", name(&line[1]), line[2] == "yes");
-    }
     out.push_str("}\n}\n}\n");
     out
 }

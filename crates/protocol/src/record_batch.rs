@@ -20,7 +20,6 @@ pub(crate) const ATTRIBUTE_CODEC: i16 = 0x07;
 const ATTRIBUTE_LOG_APPEND_TIME: i16 = 0x08;
 pub(crate) const ATTRIBUTE_TRANSACTIONAL: i16 = 0x10;
 pub(crate) const ATTRIBUTE_CONTROL: i16 = 0x20;
-const ATTRIBUTE_DELETE_HORIZON: i16 = 0x40;
 const CRC_POSITION: usize = 17;
 const ATTRIBUTES_POSITION: usize = 21;
 const MAX_TIMESTAMP_POSITION: usize = 35;
@@ -162,12 +161,6 @@ impl BatchHeader {
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.attributes & ATTRIBUTE_CONTROL != 0
-    }
-
-    /// Whether the base timestamp is a delete horizon instead.
-    #[must_use]
-    pub fn has_delete_horizon(&self) -> bool {
-        self.attributes & ATTRIBUTE_DELETE_HORIZON != 0
     }
 
     /// Whether an idempotent producer sent it.
