@@ -50,7 +50,6 @@ struct Backlog {
     address: SocketAddr,
     waiting: VecDeque<SimulatedStream>,
     waker: Option<Waker>,
-    reachable: bool,
 }
 
 impl SimulatedNetwork {
@@ -69,7 +68,7 @@ impl SimulatedNetwork {
         if state.listeners.contains_key(name) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let backlog = Arc::new(Mutex::new(Backlog { address, waiting: VecDeque::new(), waker: None, reachable: true }));
+        let backlog = Arc::new(Mutex::new(Backlog { address, waiting: VecDeque::new(), waker: None }));
         state.listeners.insert(name.to_owned(), Arc::clone(&backlog));
         Ok(SimulatedAcceptor { network: Arc::clone(self), name: name.to_owned(), address, backlog })
     }
@@ -77,7 +76,7 @@ impl SimulatedNetwork {
     /// Connects to a listener from 127.0.0.1.
     ///
     /// # Errors
-    /// `ConnectionRefused` where nobody listens, or the listener cannot be reached.
+    /// `ConnectionRefused` where nobody listens.
     pub fn connect(self: &Arc<Self>, listener: &str) -> io::Result<SimulatedStream> {
         self.connect_from(IpAddr::V4(Ipv4Addr::LOCALHOST), listener)
     }
@@ -85,14 +84,11 @@ impl SimulatedNetwork {
     /// Connects to a listener from an address.
     ///
     /// # Errors
-    /// `ConnectionRefused` where nobody listens, or the listener cannot be reached.
+    /// `ConnectionRefused` where nobody listens.
     pub fn connect_from(self: &Arc<Self>, client: IpAddr, listener: &str) -> io::Result<SimulatedStream> {
         let mut state = self.state.lock();
         let backlog = state.listeners.get(listener).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
         let mut backlog = backlog.lock();
-        if !backlog.reachable {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
         state.clients = state.clients.wrapping_add(1);
         let client = SocketAddr::new(client, CLIENT_PORT_FIRST.wrapping_add(state.clients));
         let (there, back) = (Arc::<Mutex<Pipe>>::default(), Arc::<Mutex<Pipe>>::default());
@@ -122,13 +118,6 @@ impl SimulatedNetwork {
             for pipe in &connection.pipes {
                 pipe.lock().reset();
             }
-        }
-    }
-
-    /// Whether new connections reach a listener. Those there are go on.
-    pub fn set_reachable(&self, listener: &str, reachable: bool) {
-        if let Some(backlog) = self.state.lock().listeners.get(listener) {
-            backlog.lock().reachable = reachable;
         }
     }
 
