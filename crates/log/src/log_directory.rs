@@ -280,6 +280,24 @@ impl LogDirectory {
         self.high_watermarks.get(partition).copied().unwrap_or_default()
     }
 
+    /// All recovery points as they were found when the directory was opened.
+    #[must_use]
+    pub fn found_recovery_points(&self) -> &BTreeMap<TopicPartition, Offset> {
+        &self.recovery_points
+    }
+
+    /// All log start offsets as they were found when the directory was opened.
+    #[must_use]
+    pub fn found_log_start_offsets(&self) -> &BTreeMap<TopicPartition, Offset> {
+        &self.log_start_offsets
+    }
+
+    /// All high watermarks as they were found when the directory was opened.
+    #[must_use]
+    pub fn found_high_watermarks(&self) -> &BTreeMap<TopicPartition, Offset> {
+        &self.high_watermarks
+    }
+
     /// Writes all recovery points. Blocks.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! What a node writes down of its partitions: from time to time, when some are removed, and when it stops.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -29,6 +30,37 @@ impl ReplicaManager {
     /// Writes one checkpoint of one directory. Blocks.
     pub(crate) fn write_checkpoint(&self, directory: &Arc<HostedDirectory>, checkpoint: Checkpoint) -> io::Result<()> {
         directory.write_checkpoint(checkpoint, || self.offsets_in(directory, checkpoint))
+    }
+
+    /// Writes anew those checkpoints that tell more of a partition than is there: they are of a log that was set aside, and
+    /// must not be taken for the next of the same name.
+    pub(crate) async fn replace_stale_checkpoints(self: &Arc<Self>) {
+        let manager = Arc::clone(self);
+        let replace = move || {
+            for directory in manager.directories() {
+                for checkpoint in Checkpoint::ALL {
+                    if directory.failure().is_none() && manager.is_stale(directory, checkpoint) {
+                        // A failure has taken the directory offline, which is told there.
+                        let _ = manager.write_checkpoint(directory, checkpoint);
+                    }
+                }
+            }
+        };
+        self.environment().offload.run(replace).await;
+    }
+
+    fn is_stale(&self, directory: &Arc<HostedDirectory>, checkpoint: Checkpoint) -> bool {
+        let log_directory = directory.log_directory();
+        let found = match checkpoint {
+            Checkpoint::RecoveryPoints => log_directory.found_recovery_points(),
+            Checkpoint::LogStartOffsets => log_directory.found_log_start_offsets(),
+            Checkpoint::HighWatermarks => log_directory.found_high_watermarks(),
+        };
+        if found.is_empty() {
+            return false;
+        }
+        let now: BTreeMap<_, _> = self.offsets_in(directory, checkpoint).into_iter().collect();
+        found.iter().any(|(partition, offset)| now.get(partition).is_none_or(|now| now < offset))
     }
 
     fn offsets_in(&self, directory: &Arc<HostedDirectory>, checkpoint: Checkpoint) -> CheckpointOffsets {

@@ -169,6 +169,7 @@ impl ReplicaManager {
         let topics: Vec<_> = image.topics().cloned().collect();
         let lanes = manager.recovery_threads_per_directory * manager.directories.len();
         manager.host(image, &topics, lanes).await?;
+        manager.replace_stale_checkpoints().await;
         manager.remove_leftovers_in_background();
         *manager.maintenance.lock() = Some(maintenance::start(&manager, &options.maintenance, failed));
         Ok(manager)

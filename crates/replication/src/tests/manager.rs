@@ -190,6 +190,35 @@ async fn strays_are_set_aside_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_written_down_of_a_stray_is_not_taken_for_the_next_of_its_name() {
+    let (_, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 2))).await.unwrap();
+    for partition in manager.partitions() {
+        append(&partition, "a", RequiredAcks::All).await.unwrap();
+    }
+    manager.shutdown(1).await;
+    drop(manager);
+    // Orders was deleted just before the node stopped; it is created anew, before or after the next start.
+    for created_before_start in [true, false] {
+        let mut metadata = Metadata(Arc::default());
+        let delta = metadata.change(&topic("orders", 2 + u8::from(created_before_start), 1));
+        let image = if created_before_start { Arc::clone(&metadata.0) } else { Arc::default() };
+        let manager = start(&environment, &["/a"], &image).await;
+        if !created_before_start {
+            manager.apply(&delta).await.unwrap();
+        }
+        let of = manager.partitions()[0].topic_partition().clone();
+        // As a crash leaves it: nothing more is written down. What runs in the background lets go of the lock first.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(manager);
+        let directory = LogDirectory::open(Arc::clone(&environment.disk), Path::new("/a")).unwrap();
+        assert_eq!((directory.recovery_point(&of), directory.high_watermark(&of)), (Offset(0), Offset(0)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn new_partitions_go_where_the_fewest_are() {
     let (disk, environment) = new_world(&FOLDERS);
     let mut metadata = Metadata(Arc::default());
