@@ -185,11 +185,12 @@ impl Partition {
                 }
                 let mut flush = this.flush_queue.lock();
                 if flush.waiting.is_empty() {
+                    // All that was flushed is committed already. What has been appended since is its appender's to commit,
+                    // who may be about to ask for another flush.
                     flush.running = false;
-                    break;
+                    return;
                 }
             }
-            this.advance_high_watermark();
         }));
     }
 
