@@ -1,4 +1,7 @@
 //! Dohle: a broker that speaks Kafka's protocol. This binary is the server and the storage tool.
+//!
+//! Here are the command line, the folders that a start may format, TCP, the runtimes and the signals: what a simulation has
+//! no use for. How a node starts, serves and stops is `dohle_broker::Node`; no decision about the cluster is made here.
 
 mod command_line;
 mod configuration;
