@@ -1,5 +1,5 @@
 //! Metadata and the requests of administrators.
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod requests;
 mod simulation;

@@ -1,5 +1,5 @@
 //! Every version of every API that the broker advertises, as raw requests.
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod requests;
 mod simulation;

@@ -1,5 +1,5 @@
 //! Requests that nobody should send: each is refused or ends its connection, and the broker goes on.
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod requests;
 mod simulation;

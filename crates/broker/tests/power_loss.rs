@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "what does not go well fails the test")]
+#![expect(clippy::unwrap_used, reason = "what does not go well fails the test")]
 //! A broker that loses power, again and again: every record that was acknowledged and flushed is there when it comes back.
 
 mod simulation;

@@ -1,5 +1,5 @@
 //! Produce and Fetch as clients see them: order, errors, limits, sessions, waiting.
-#![allow(clippy::unwrap_used, reason = "it is a test")]
+#![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod requests;
 mod simulation;

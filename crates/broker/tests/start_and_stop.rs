@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "what does not go well fails the test")]
+#![expect(clippy::unwrap_used, reason = "what does not go well fails the test")]
 //! A broker from its start to its stop, as clients and the disk see it.
 
 mod simulation;

@@ -1,5 +1,4 @@
 //! Record batches as real clients sent them: the Java client 4.3 and librdkafka, in every codec.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
 use dohle_model::{PartitionIndex, TopicName, TopicPartition};

@@ -1,5 +1,5 @@
 //! Partition logs on a simulated disk, seen from outside.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod appending;
 mod cutting;
