@@ -76,14 +76,16 @@ impl AppendCompletion {
         })
     }
 
-    /// Fills slot `index` (below the count). A slot that is filled already keeps its first result.
+    /// Fills slot `index` (below the count). A slot that is filled already keeps its first result; one whose result was
+    /// taken takes no other.
     pub fn complete(&self, index: usize, result: AppendResult) {
         {
             let mut results = self.results.lock();
-            if results[index].is_some() {
-                return;
+            match results.get_mut(index) {
+                Some(slot) if slot.is_none() => *slot = Some(result),
+                // Whoever waited has given up and gone.
+                _ => return,
             }
-            results[index] = Some(result);
         }
         if self.unfinished.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.waker.wake();

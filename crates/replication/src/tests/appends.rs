@@ -40,6 +40,19 @@ async fn what_is_queued_while_somebody_has_the_log_is_written_when_it_is_given_u
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_was_given_up_does_no_harm_when_it_comes() {
+    let fixture = fixture(TopicConfig { flush_messages: 1, ..TopicConfig::default() });
+    let partition = &fixture.partition;
+    let impatient = start_append(partition, "a", RequiredAcks::All);
+    impatient.expire();
+    assert!(matches!(impatient.take_results()[..], [Err(ProduceError::TimedOut)]));
+    // The disk has it now, and tells.
+    let next = timeout(Duration::from_secs(60), append(partition, "b", RequiredAcks::All)).await.expect("answered");
+    assert_eq!(next.unwrap().base_offset, Offset(1));
+    assert_eq!(partition.high_watermark(), Offset(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn acks_all_waits_for_the_followers() {
     let fixture = fixture(TopicConfig::default());
     let partition = &fixture.partition;
