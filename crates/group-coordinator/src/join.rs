@@ -1,6 +1,7 @@
 //! JoinGroup, and the join phase: who is in the next generation.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dohle_coordinator_runtime::{Now, Ticket};
@@ -12,6 +13,9 @@ use crate::member::{Member, Protocol, milliseconds};
 use crate::records::GroupRecord;
 use crate::shard::{GroupCompletion, GroupEffects, GroupReply, GroupShard, GroupTimer, Turn};
 use crate::sync::sync_error;
+
+/// How long a group in which nobody has rejoined is left alone at least, whatever rebalance time-out its members ask for.
+const REJOIN_PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// A JoinGroup request.
 #[derive(Clone, Debug)]
@@ -396,7 +400,8 @@ impl Group {
         if !self.elect_joined_leader() && !self.members.is_empty() {
             // Only static members, and none of them here: their sessions end, or one comes back.
             tracing::warn!(group_id = %self.id, "no member rejoined a group");
-            turn.effects.set_timer(self.join_timer(), turn.now.instant + self.rebalance_timeout());
+            let pause = self.rebalance_timeout().max(REJOIN_PAUSE_MIN);
+            turn.effects.set_timer(self.join_timer(), turn.now.instant + pause);
             return;
         }
         self.initial_delay = None;

@@ -34,6 +34,21 @@ fn a_new_member_must_come_back_with_the_id_it_is_given() {
 }
 
 #[test]
+fn static_members_without_a_rebalance_timeout_are_not_looked_for_without_a_pause() {
+    let mut machine = Machine::prompt();
+    let hasty = machine.join(Join { rebalance_timeout_ms: 0, ..static_join("instance", "1") });
+    let other = machine.join(Join { requires_known_member_id: false, ..join_of("", "2") });
+    machine.advance(seconds(1));
+    let ids = [hasty, other].map(|join| machine.join_reply(join).unwrap().member_id);
+    machine.sync_all(&ids);
+    machine.leave(&ids[1], None).unwrap();
+    assert_eq!(machine.group().state, GroupState::PreparingRebalance);
+    // Nobody has rejoined: time must go on all the same.
+    machine.advance(seconds(3));
+    assert_eq!(machine.group().members.len(), 1);
+}
+
+#[test]
 fn old_clients_join_in_one_step() {
     let mut machine = Machine::new();
     let join = machine.join(Join { requires_known_member_id: false, ..join_of("", "1") });
