@@ -1,14 +1,68 @@
-//! The client families, and how each plays a scenario. A family is a folder in `clients` with a driver program.
+//! The client families, and how each plays a scenario. A family is a client library in one version, with a driver program
+//! in `clients`.
+
+mod go;
+mod java;
+mod node;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use anyhow::Result;
 
-use crate::java::{self, JvmPermits, check_toolchain, jars};
+use crate::java::JvmPermits;
 use crate::process::Running;
 use crate::requirement::Missing;
+
+/// All families: the name in tests and in `scenarios.yaml`, where the driver comes from, and where the client puts a record
+/// with a key if nothing else is asked for. `librdkafka_driver` is the program in `clients/librdkafka`, which cargo builds
+/// with the tests.
+#[must_use]
+pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
+    use Kind::{Java, Program};
+    use Partitioner::{Crc32, Murmur2};
+    let table = [
+        ("librdkafka", Program(librdkafka_driver.to_owned()), Crc32),
+        ("java-2.8.2", Java(java::Client { version: "2.8.2", example: "poll-long" }), Murmur2),
+        ("java-3.9.1", Java(java::Client { version: "3.9.1", example: "poll-long" }), Murmur2),
+        ("java-4.3.1", Java(java::Client { version: "4.3.1", example: "poll-duration" }), Murmur2),
+    ];
+    table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
+}
+
+/// A client library in one version.
+#[derive(Debug, Clone)]
+pub struct Family {
+    name: &'static str,
+    kind: Kind,
+    partitioner: Partitioner,
+}
+
+/// How the partition of a record with a key follows from the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Partitioner {
+    /// As the Java client does: murmur2 without its sign bit.
+    Murmur2,
+    /// As librdkafka does: CRC-32.
+    Crc32,
+    /// As sarama does: the absolute value of FNV-1a of 32 bits, read with a sign.
+    Fnv1a,
+}
+
+/// What makes a driver, one for each toolchain.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// A program with nothing to prepare.
+    Program(PathBuf),
+    Java(java::Client),
+    #[expect(dead_code, reason = "the first family of this kind is still to come")]
+    Python(python::Library),
+    #[expect(dead_code, reason = "the first family of this kind is still to come")]
+    Go(go::Library),
+    #[expect(dead_code, reason = "the first family of this kind is still to come")]
+    Node(node::Library),
+}
 
 /// What a scenario is played with.
 #[derive(Debug, Clone, Copy)]
@@ -25,51 +79,24 @@ pub struct Play<'a> {
     pub parameters: &'a [(&'a str, String)],
 }
 
-/// A client library in one version.
-#[derive(Debug, Clone)]
-pub struct Family {
-    name: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-enum Kind {
-    /// Apache Kafka's Java client.
-    Java {
-        version: &'static str,
-        /// Which form of the example it can compile: clients before 4.0 still have `poll(long)`.
-        example: &'static str,
-    },
-    /// A program with nothing to prepare.
-    Program(PathBuf),
-}
-
-/// All families. `librdkafka_driver` is the program in `clients/librdkafka`, which cargo builds with the tests.
-#[must_use]
-pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
-    let java = |version, example| Family { name: format!("java-{version}"), kind: Kind::Java { version, example } };
-    vec![
-        Family { name: "librdkafka".to_owned(), kind: Kind::Program(librdkafka_driver.to_owned()) },
-        java("2.8.2", "poll-long"),
-        java("3.9.1", "poll-long"),
-        java("4.3.1", "poll-duration"),
-    ]
-}
-
 impl Family {
     /// Its name in tests and in `scenarios.yaml`.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.name
     }
 
-    /// The right to run `count` of its drivers at once, given back when dropped. Waits for it.
+    /// Where it puts records with keys.
+    #[must_use]
+    pub fn partitioner(&self) -> Partitioner {
+        self.partitioner
+    }
+
+    /// The right to run `count` of its drivers at once, given back when dropped. Waits for it. Only JVMs are so heavy that
+    /// they need it.
     #[must_use]
     pub fn permits(&self, count: usize) -> Option<JvmPermits> {
-        match self.kind {
-            Kind::Java { .. } => Some(JvmPermits::acquire(count)),
-            Kind::Program(_) => None,
-        }
+        matches!(self.kind, Kind::Java(_)).then(|| JvmPermits::acquire(count))
     }
 
     /// Makes the driver ready to run, `Err(Missing)` inside if that cannot be tried.
@@ -77,11 +104,17 @@ impl Family {
     /// # Errors
     /// It cannot be fetched or built.
     pub fn prepare(&self) -> Result<Result<(), Missing>> {
-        let Kind::Java { .. } = self.kind else { return Ok(Ok(())) };
-        if let Err(missing) = java_toolchain() {
-            return Ok(Err(missing));
+        let toolchain = match &self.kind {
+            Kind::Program(_) => Ok(()),
+            Kind::Java(_) => java::toolchain(),
+            Kind::Python(_) => python::toolchain(),
+            Kind::Go(_) => go::toolchain(),
+            Kind::Node(_) => node::toolchain(),
+        };
+        match toolchain {
+            Ok(()) => self.driver().map(|_| Ok(())),
+            Err(missing) => Ok(Err(missing)),
         }
-        self.driver().map(|_| Ok(()))
     }
 
     /// Starts the driver.
@@ -98,7 +131,7 @@ impl Family {
     /// Whether it has the example program.
     #[must_use]
     pub fn has_example(&self) -> bool {
-        matches!(self.kind, Kind::Java { .. })
+        matches!(self.kind, Kind::Java(_))
     }
 
     /// Starts the example program, which takes no argument; `None` if this family has none.
@@ -106,38 +139,23 @@ impl Family {
     /// # Errors
     /// It cannot be built or started.
     pub fn start_example(&self) -> Result<Option<Running>> {
-        let Kind::Java { version, example } = self.kind else { return Ok(None) };
-        let jars = client_jars(version)?;
-        let folder = java_folder().join("example").join(example);
-        let classes = java::classes(&format!("java-example-{version}"), &[folder], &jars)?;
-        let mut command = java::java(&[classes, jars.join("*")]);
-        command.arg("KafkaLoadBalancingExample");
-        Running::start(format!("{} example", self.name), command).map(Some)
+        let Kind::Java(client) = &self.kind else { return Ok(None) };
+        Running::start(format!("{} example", self.name), client.example()?).map(Some)
     }
 
+    /// The driver, made if it is not there yet, without arguments.
     fn driver(&self) -> Result<Command> {
         match &self.kind {
             Kind::Program(path) => Ok(Command::new(path)),
-            Kind::Java { version, .. } => {
-                let jars = client_jars(version)?;
-                let classes = java::classes(&format!("java-driver-{version}"), &[java_folder().join("driver")], &jars)?;
-                let mut command = java::java(&[classes, jars.join("*")]);
-                command.arg("driver.Driver");
-                Ok(command)
-            }
+            Kind::Java(client) => client.driver(),
+            Kind::Python(library) => library.driver(),
+            Kind::Go(library) => library.driver(),
+            Kind::Node(library) => library.driver(),
         }
     }
 }
 
-fn java_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join("java")
-}
-
-fn java_toolchain() -> Result<(), Missing> {
-    static TOOLCHAIN: OnceLock<Result<(), Missing>> = OnceLock::new();
-    TOOLCHAIN.get_or_init(|| check_toolchain("the Java clients")).clone()
-}
-
-fn client_jars(version: &str) -> Result<PathBuf> {
-    jars(&format!("kafka-clients-{version}"), &java_folder().join("pom.xml"), &[format!("kafka.version={version}")])
+/// The folder of one toolchain's drivers.
+fn clients(toolchain: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(toolchain)
 }

@@ -1,14 +1,15 @@
 //! Java programs: jars by Maven, classes by javac, and how many JVMs run at once.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::cache::made_once;
-use crate::process::spawn;
+use crate::process::run_to_end;
 use crate::requirement::{Missing, program};
+use crate::sources::{sources, texts};
 
 /// Each JVM wants a core and a quarter of a gigabyte.
 const JVMS_AT_ONCE: usize = 2;
@@ -72,27 +73,13 @@ pub fn jars(name: &str, pom: &Path, properties: &[String]) -> Result<PathBuf> {
 /// # Errors
 /// A file cannot be read or does not compile.
 pub fn classes(name: &str, folders: &[PathBuf], jars: &Path) -> Result<PathBuf> {
-    let mut files = Vec::new();
-    for folder in folders {
-        let entries = std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?;
-        for entry in entries {
-            let path = entry.with_context(|| format!("list {}", folder.display()))?.path();
-            if path.extension().is_some_and(|extension| extension == "java") {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    let mut sources = vec![jars.display().to_string()];
-    for file in &files {
-        sources.push(std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?);
-    }
-    let sources: Vec<&str> = sources.iter().map(String::as_str).collect();
-    made_once(name, &sources, |folder| {
+    let sources = sources(folders, &[".java"])?;
+    let where_jars_are = jars.display().to_string();
+    made_once(name, &texts(&sources, &[&where_jars_are]), |folder| {
         let mut compiler = Command::new("javac");
         // Old calls are what some of these programs are for.
         compiler.args(["-Xlint:-options", "-nowarn", "-encoding", "UTF-8", "-d"]).arg(folder);
-        compiler.arg("-cp").arg(jars.join("*")).args(&files);
+        compiler.arg("-cp").arg(jars.join("*")).args(sources.iter().map(|source| &source.path));
         run_to_end(compiler)
     })
 }
@@ -106,15 +93,4 @@ pub fn java(class_path: &[PathBuf]) -> Command {
     let paths: Vec<String> = class_path.iter().map(|path| path.display().to_string()).collect();
     command.args(["-cp", &paths.join(":")]);
     command
-}
-
-fn run_to_end(mut command: Command) -> Result<()> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = spawn(&mut command).and_then(Child::wait_with_output);
-    let output = output.with_context(|| format!("run {:?}", command.get_program()))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("{:?}: {}\n{}", command.get_program(), output.status, String::from_utf8_lossy(&said));
-    }
-    Ok(())
 }

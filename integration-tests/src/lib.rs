@@ -15,4 +15,5 @@ pub mod ports;
 pub mod process;
 pub mod requirement;
 pub mod scenarios;
+pub mod sources;
 pub mod waiting;

@@ -44,6 +44,35 @@ pub fn spawn(command: &mut Command) -> std::io::Result<Child> {
     command.spawn()
 }
 
+/// Runs a program that asks nothing to its end.
+///
+/// # Errors
+/// It cannot be started, or fails; shows what it said.
+pub fn run_to_end(command: Command) -> Result<()> {
+    output(command).map(|_| ())
+}
+
+/// What a program prints on standard output, such as its version.
+///
+/// # Errors
+/// As [`run_to_end`].
+pub fn said(program: &str, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    output(command)
+}
+
+fn output(mut command: Command) -> Result<String> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = spawn(&mut command).and_then(Child::wait_with_output);
+    let output = output.with_context(|| format!("run {:?}", command.get_program()))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{:?}: {}\n{}", command.get_program(), output.status, String::from_utf8_lossy(&said));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// What a process that ended has said.
 #[derive(Debug)]
 pub struct Finished {

@@ -1,0 +1,3 @@
+module dohle/clients
+
+go 1.26
