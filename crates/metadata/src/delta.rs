@@ -14,6 +14,8 @@ pub struct Touched {
     pub(crate) topic_configs: BTreeSet<TopicName>,
     pub(crate) brokers: BTreeSet<BrokerId>,
     pub(crate) broker_configs: BTreeSet<Option<BrokerId>>,
+    pub(crate) client_metrics: BTreeSet<String>,
+    pub(crate) group_configs: BTreeSet<String>,
     pub(crate) controllers: BTreeSet<i32>,
     pub(crate) features: BTreeSet<String>,
     pub(crate) producer_ids: bool,
@@ -40,6 +42,16 @@ impl Touched {
         self.broker_configs.iter().copied()
     }
 
+    /// Subscriptions to clients' metrics with a setting that was set or removed.
+    pub fn client_metrics(&self) -> impl Iterator<Item = &str> {
+        self.client_metrics.iter().map(String::as_str)
+    }
+
+    /// Groups with an override that was set or removed.
+    pub fn group_configs(&self) -> impl Iterator<Item = &str> {
+        self.group_configs.iter().map(String::as_str)
+    }
+
     /// Controllers that registered.
     pub fn controllers(&self) -> impl Iterator<Item = i32> {
         self.controllers.iter().copied()
@@ -63,11 +75,23 @@ impl Touched {
     }
 
     fn union(&mut self, other: Self) {
-        let Self { topics, topic_configs, brokers, broker_configs, controllers, features, producer_ids } = other;
+        let Self {
+            topics,
+            topic_configs,
+            brokers,
+            broker_configs,
+            client_metrics,
+            group_configs,
+            controllers,
+            features,
+            producer_ids,
+        } = other;
         self.topics.extend(topics);
         self.topic_configs.extend(topic_configs);
         self.brokers.extend(brokers);
         self.broker_configs.extend(broker_configs);
+        self.client_metrics.extend(client_metrics);
+        self.group_configs.extend(group_configs);
         self.controllers.extend(controllers);
         self.features.extend(features);
         self.producer_ids |= producer_ids;

@@ -134,7 +134,26 @@ impl Image {
         self.overrides(&ConfigResource::Broker(id))
     }
 
-    fn overrides(&self, resource: &ConfigResource) -> BTreeMap<String, String> {
+    /// A subscription to clients' metrics, by name of property; empty where there is none of that name.
+    #[must_use]
+    pub fn client_metrics(&self, name: &str) -> BTreeMap<String, String> {
+        self.overrides(&ConfigResource::ClientMetrics(name.to_owned()))
+    }
+
+    /// A group's own settings, by name of property.
+    #[must_use]
+    pub fn group_overrides(&self, name: &str) -> BTreeMap<String, String> {
+        self.overrides(&ConfigResource::Group(name.to_owned()))
+    }
+
+    /// Everything that has settings of its own, in order of type and name.
+    pub fn configured(&self) -> impl Iterator<Item = &ConfigResource> {
+        self.configs.keys()
+    }
+
+    /// The settings of a resource, by name of property.
+    #[must_use]
+    pub fn overrides(&self, resource: &ConfigResource) -> BTreeMap<String, String> {
         let configs = self.configs.get(resource).into_iter().flat_map(RedBlackTreeMapSync::iter);
         configs.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
@@ -188,6 +207,8 @@ impl Image {
             match resource {
                 ConfigResource::Topic(name) => drop(touched.topic_configs.insert(name.clone())),
                 ConfigResource::Broker(id) => drop(touched.broker_configs.insert(*id)),
+                ConfigResource::ClientMetrics(name) => drop(touched.client_metrics.insert(name.clone())),
+                ConfigResource::Group(name) => drop(touched.group_configs.insert(name.clone())),
             }
         }
         touched

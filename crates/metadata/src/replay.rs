@@ -351,6 +351,8 @@ impl Replay {
             }
             ConfigResource::Topic(name) => drop(self.touched.topic_configs.insert(name.clone())),
             ConfigResource::Broker(id) => drop(self.touched.broker_configs.insert(*id)),
+            ConfigResource::ClientMetrics(name) => drop(self.touched.client_metrics.insert(name.clone())),
+            ConfigResource::Group(name) => drop(self.touched.group_configs.insert(name.clone())),
         }
         let mut configs = self.to.configs.get(&resource).cloned().unwrap_or_else(RedBlackTreeMapSync::new_sync);
         match &record.value {

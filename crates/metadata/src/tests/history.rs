@@ -30,6 +30,7 @@ pub(super) enum Step {
     RemoveTopic(u8),
     SetTopicConfig { topic: u8, name: u8, value: Option<u8> },
     SetBrokerConfig { broker: Option<i32>, name: u8, value: Option<u8> },
+    SetOtherConfig { group: bool, resource: u8, name: u8, value: Option<u8> },
     GiveProducerIds(i64),
     SetFeatureLevel,
     NoOp,
@@ -89,6 +90,9 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         }),
         1 => (prop::option::of(broker), 0..3u8, prop::option::of(0..3u8)).prop_map(|(broker, name, value)| {
             Step::SetBrokerConfig { broker, name, value }
+        }),
+        1 => (flag, 0..2u8, 0..3u8, prop::option::of(0..3u8)).prop_map(|(group, resource, name, value)| {
+            Step::SetOtherConfig { group, resource, name, value }
         }),
         1 => (1..5000i64).prop_map(Step::GiveProducerIds),
         1 => Just(Step::SetFeatureLevel),
@@ -238,6 +242,9 @@ pub(super) fn record(image: &Image, step: &Step) -> Option<MetadataRecord> {
         }
         Step::SetBrokerConfig { broker, name, value } => {
             config(4, broker.map(|id| id.to_string()).unwrap_or_default(), name, value).into()
+        }
+        Step::SetOtherConfig { group, resource, name, value } => {
+            config(if *group { 32 } else { 16 }, format!("resource{resource}"), name, value).into()
         }
         Step::GiveProducerIds(count) => {
             ProducerIdsRecord { broker_id: 1, broker_epoch: 1, next_producer_id: image.next_producer_id() + count }

@@ -44,6 +44,13 @@ fn check_touched(delta: &Delta) {
         (-1..4).map(|id| image.broker_overrides((id >= 0).then_some(BrokerId(id)))).collect()
     };
     assert!(broker_configs(&delta.from) == broker_configs(&delta.to) || delta.touched.broker_configs().count() > 0);
+    for name in ["resource0", "resource1"] {
+        let (before, after) = (&delta.from, &delta.to);
+        let metrics = before.client_metrics(name) != after.client_metrics(name);
+        assert!(!metrics || delta.touched.client_metrics().any(|touched| touched == name));
+        let groups = before.group_overrides(name) != after.group_overrides(name);
+        assert!(!groups || delta.touched.group_configs().any(|touched| touched == name));
+    }
     assert!(delta.from.next_producer_id() == delta.to.next_producer_id() || delta.touched.producer_ids());
     assert!(delta.from.features().eq(delta.to.features()) || delta.touched.features().count() > 0);
     assert!(delta.from.controllers().eq(delta.to.controllers()) || delta.touched.controllers().count() > 0);

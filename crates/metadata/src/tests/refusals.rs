@@ -124,7 +124,7 @@ fn topics_and_settings() {
     check(config(2, "nope"), "no topic is named nope");
     check(config(4, "x"), "settings of a resource of type 4 named 'x' are not served");
     check(config(4, "-1"), "settings of a resource of type 4 named '-1' are not served");
-    check(config(32, "g"), "settings of a resource of type 32 named 'g' are not served");
+    check(config(8, "1"), "settings of a resource of type 8 named '1' are not served");
     for next_producer_id in [1000, 999] {
         check(
             ProducerIdsRecord { next_producer_id, ..Default::default() },
