@@ -1,5 +1,5 @@
-//! Go libraries. `clients/go/LIBRARY` is a module with a `main` package and its `go.sum`; what drivers share is the module
-//! `clients/go/play`, which theirs name with `replace`.
+//! Go libraries. `clients/go` is one module; each library has a `main` package in it, `clients/go/LIBRARY`, and what drivers
+//! share is the package `clients/go/driver`.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -26,13 +26,15 @@ pub(super) fn toolchain() -> Result<(), Missing> {
 
 impl Library {
     pub(super) fn driver(&self) -> Result<Command> {
-        let module = clients("go").join(self.folder);
-        let sources = sources(&[module.clone(), clients("go").join("play")], &[".go", "go.mod", "go.sum"])?;
+        let module = clients("go");
+        let folders = [module.clone(), module.join("driver"), module.join(self.folder)];
+        let sources = sources(&folders, &[".go", "go.mod", "go.sum"])?;
         let version = said("go", &["version"])?;
         let made = made_once(&format!("go-{}", self.folder), &texts(&sources, &[&version]), |folder| {
             let mut go = Command::new("go");
             go.current_dir(&module).env("CGO_ENABLED", "0");
-            go.args(["build", "-mod=readonly", "-trimpath", "-o"]).arg(folder.join("driver")).arg(".");
+            go.args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-o"]).arg(folder.join("driver"));
+            go.arg(format!("./{}", self.folder));
             run_to_end(go)
         })?;
         Ok(Command::new(made.join("driver")))
