@@ -1,6 +1,7 @@
 //! What the configuration says of connections, as the network takes it.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use dohle_config::ServerConfig;
@@ -28,8 +29,9 @@ pub(crate) async fn connection_limits(
     let limit = |value: i32| usize::try_from(value).unwrap_or(0);
     let has_listener_of_its_own =
         config.listeners.iter().any(|listener| listener.name != config.inter_broker_listener_name);
+    let room = network.connections_max().unwrap_or(usize::MAX);
     Ok(ConnectionLimits {
-        connections_max: limit(config.max_connections),
+        connections_max: limit(config.max_connections).min(room),
         inter_broker_listener: has_listener_of_its_own.then(|| config.inter_broker_listener_name.clone()),
         connection_creation_rate_max: u32::try_from(config.max_connection_creation_rate)
             .ok()
@@ -39,6 +41,7 @@ pub(crate) async fn connection_limits(
         idle_max: u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis),
         request_size_max_bytes: limit(config.socket_request_max_bytes),
         queued_request_bytes_max: usize::try_from(config.queued_max_request_bytes).ok().filter(|bytes| *bytes > 0),
+        ..ConnectionLimits::default()
     })
 }
 
@@ -66,13 +69,30 @@ async fn per_ip_overrides(text: &str, network: &dyn Listen) -> Result<BTreeMap<s
 
 /// `listener.name.NAME.max.connections`
 pub(crate) fn connections_max_of(config: &ServerConfig, listener: &str) -> Result<Option<usize>, SettingError> {
-    let name = format!("listener.name.{}.max.connections", listener.to_ascii_lowercase());
+    of_listener(config, listener, "max.connections", "not a number of connections")
+}
+
+/// `listener.name.NAME.max.connection.creation.rate`
+pub(crate) fn connection_creation_rate_max_of(
+    config: &ServerConfig,
+    listener: &str,
+) -> Result<Option<u32>, SettingError> {
+    of_listener(config, listener, "max.connection.creation.rate", "not a number of connections in a second")
+}
+
+fn of_listener<T: FromStr>(
+    config: &ServerConfig,
+    listener: &str,
+    property: &str,
+    otherwise: &str,
+) -> Result<Option<T>, SettingError> {
+    let name = format!("listener.name.{}.{property}", listener.to_ascii_lowercase());
     match config.static_values().get(&name) {
         None => Ok(None),
         Some(value) => value.trim().parse().map(Some).map_err(|_| SettingError {
             name: name.clone(),
             value: value.clone(),
-            reason: "not a number of connections".to_owned(),
+            reason: otherwise.to_owned(),
         }),
     }
 }

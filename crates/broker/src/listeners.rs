@@ -9,7 +9,7 @@ use dohle_network::{Acceptor, ListenerOptions};
 use dohle_protocol::messages::broker_registration_request;
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::connection_settings::{SettingError, connections_max_of};
+use crate::connection_settings::{SettingError, connection_creation_rate_max_of, connections_max_of};
 use crate::node::NodeError;
 
 /// The seam to the network: how a node listens.
@@ -26,6 +26,11 @@ pub trait Listen: Send + Sync + Debug {
     /// # Errors
     /// The network's error, or that there is none.
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
+
+    /// How many connections the system has room for, all listeners together; `None` where nothing is known.
+    fn connections_max(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// An open listener.
@@ -85,13 +90,16 @@ impl Listeners {
         self.0.iter().filter_map(endpoint).collect()
     }
 
-    /// The listeners as a server takes them, each with its own limit.
+    /// The listeners as a server takes them, each with its own limits.
     pub(crate) fn into_options(self, config: &ServerConfig) -> Result<Vec<ListenerOptions>, SettingError> {
         let mut options = Vec::new();
         for opened in self.0 {
-            let connections_max = connections_max_of(config, &opened.listener.name)?;
+            let name = &opened.listener.name;
+            let connections_max = connections_max_of(config, name)?;
+            let connection_creation_rate_max = connection_creation_rate_max_of(config, name)?;
             for acceptor in opened.acceptors {
-                options.push(ListenerOptions { name: opened.listener.name.clone(), acceptor, connections_max });
+                let name = name.clone();
+                options.push(ListenerOptions { name, acceptor, connections_max, connection_creation_rate_max });
             }
         }
         Ok(options)

@@ -29,10 +29,7 @@ impl Service for BrokerService {
         let mut reader = Reader::new(&frame);
         let header = match RequestHeader::decode(&mut reader) {
             Ok(header) => header,
-            Err(error) => {
-                tracing::debug!(%error, "closing a connection: malformed request header");
-                return Outcome::Close { reason: CloseReason::Malformed };
-            }
+            Err(error) => return Outcome::Close { reason: CloseReason::Malformed(format!("header: {error}")) },
         };
         let body = frame.slice(reader.position()..);
         let image = self.broker.image.load_full();

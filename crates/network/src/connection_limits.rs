@@ -26,7 +26,13 @@ pub struct ConnectionLimits {
     /// Memory for requests that are being read or started, of all connections together (`queued.max.request.bytes`); `None`:
     /// no limit. A request starts to be read while any of it is left, so it can be exceeded by one request.
     pub queued_request_bytes_max: Option<usize>,
+    /// Memory for responses that peers have not taken, of all connections together. Above it, connections with large
+    /// responses whose peers take nothing for ten seconds are ended; above twice as much, at once.
+    pub unsent_response_bytes_max: usize,
 }
+
+/// More than responses in memory ever need where peers read them: records are not among them, they stay in their files.
+const UNSENT_RESPONSE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 impl Default for ConnectionLimits {
     /// Kafka's defaults.
@@ -40,6 +46,7 @@ impl Default for ConnectionLimits {
             idle_max: Some(Duration::from_secs(600)),
             request_size_max_bytes: 104_857_600,
             queued_request_bytes_max: None,
+            unsent_response_bytes_max: UNSENT_RESPONSE_BYTES_MAX,
         }
     }
 }

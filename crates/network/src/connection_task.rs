@@ -16,6 +16,7 @@ use crate::frame_buffer::{FrameBuffer, FrameHead, InvalidFrameSize, TURN_BYTES};
 use crate::output::{Output, SendError};
 use crate::response::{CloseReason, Outcome, Response};
 use crate::service::Service;
+use crate::unsent_memory::UnsentShare;
 
 /// What a frame costs at least when turns are counted in bytes, so that tiny ones do not make a turn long.
 const FRAME_COST_MIN_BYTES: usize = 512;
@@ -25,6 +26,11 @@ const TURN_RESPONSE_BYTES: usize = 1024 * 1024;
 const PENDING_MAX: usize = 512;
 /// No further request is started while those that wait have frames of this size together, as they may hold on to them.
 const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Below this, what a peer has not taken is no matter.
+const UNSENT_SMALL_BYTES: usize = 64 * 1024;
+/// How often it is looked whether memory for unsent responses is short.
+const UNSENT_LOOK: Duration = Duration::from_secs(1);
 
 /// A request that was started and whose response has not left.
 struct Pending {
@@ -62,6 +68,8 @@ pub(crate) struct ConnectionTask<S> {
     /// Frames of what is pending.
     pending_bytes: usize,
     output: Output,
+    unsent: UnsentShare,
+    unsent_timer: Option<Pin<Box<Sleep>>>,
     /// Set: no frame is taken any more, and the connection ends when all was answered.
     ending: Option<CloseReason>,
     throttled_until: Option<Instant>,
@@ -80,6 +88,7 @@ impl<S: Service> ConnectionTask<S> {
         control: Arc<ConnectionControl>,
         stream: Box<dyn ByteStream>,
         input: FrameBuffer,
+        unsent: UnsentShare,
         idle_max: Option<Duration>,
     ) -> Self {
         Self {
@@ -92,6 +101,8 @@ impl<S: Service> ConnectionTask<S> {
             pending_overlaps: true,
             pending_bytes: 0,
             output: Output::default(),
+            unsent,
+            unsent_timer: None,
             ending: None,
             throttled_until: None,
             throttle_timer: None,
@@ -228,13 +239,18 @@ impl<S: Service> ConnectionTask<S> {
 
     async fn flush(&mut self) -> Result<(), CloseReason> {
         while !self.output.is_empty() {
+            self.unsent.set(self.output.memory_bytes());
             let sent = poll_fn(|context| match self.output.poll_send(self.stream.as_mut(), context) {
                 Poll::Ready(Ok(sent)) => Poll::Ready(Ok(sent)),
                 Poll::Ready(Err(SendError::Stream(error))) => Poll::Ready(Err(failed(&error))),
                 Poll::Ready(Err(SendError::Region(error))) => Poll::Ready(Err(CloseReason::RegionFailed(error.kind()))),
                 Poll::Pending => {
                     self.spent = 0;
-                    self.poll_idle(context).map(|()| Err(CloseReason::Idle))
+                    let unsent_bytes = self.output.size_bytes();
+                    if self.poll_not_reading(context).is_ready() {
+                        return Poll::Ready(Err(CloseReason::NotReading { unsent_bytes }));
+                    }
+                    self.poll_idle(context).map(|()| Err(CloseReason::IdleInResponse { unsent_bytes }))
                 }
             })
             .await?;
@@ -246,7 +262,26 @@ impl<S: Service> ConnectionTask<S> {
                 tokio::task::yield_now().await;
             }
         }
+        self.unsent.set(0);
+        self.unsent_timer = None;
         Ok(())
+    }
+
+    /// Ready when the peer has taken nothing for longer than the memory for unsent responses allows.
+    fn poll_not_reading(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.output.memory_bytes() < UNSENT_SMALL_BYTES {
+            return Poll::Pending;
+        }
+        let timer = self.unsent_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(UNSENT_LOOK)));
+        while timer.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            let unread = now.saturating_duration_since(self.last_active);
+            if self.unsent.patience().is_some_and(|patience| unread >= patience) {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(now + UNSENT_LOOK);
+        }
+        Poll::Pending
     }
 
     /// Waits until something can be done; all that was ready to be sent is sent.
@@ -289,7 +324,11 @@ impl<S: Service> ConnectionTask<S> {
         if !self.pending.is_empty() || self.throttled_until.is_some() {
             self.last_active = Instant::now();
         }
-        self.poll_idle(context).map(|()| Err(CloseReason::Idle))
+        let reason = match self.input.held_bytes() {
+            0 => CloseReason::Idle,
+            received_bytes => CloseReason::IdleInRequest { received_bytes },
+        };
+        self.poll_idle(context).map(|()| Err(reason))
     }
 
     /// Ready once when a throttle has just ended.

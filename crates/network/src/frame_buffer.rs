@@ -82,6 +82,11 @@ impl FrameBuffer {
         }
     }
 
+    /// Bytes of requests that have come and were not taken.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.filled.len()
+    }
+
     /// Takes the frame that [`Self::head`] has found.
     pub(crate) fn take(&mut self, head: FrameHead) -> Bytes {
         self.filled.advance(PREFIX_BYTES);

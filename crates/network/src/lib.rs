@@ -9,6 +9,7 @@
 //! - A request starts only when all earlier ones were answered, unless the service says that it may overlap and all
 //!   those that still wait may too. No frame is taken while a response is unsent.
 //! - Responses that wait, read-ahead, and responses not yet taken by the peer are bounded.
+//! - Who misbehaves costs one line in the log, and many who do cost no more than a line a second.
 //! - When the peer goes away, whatever waits on its behalf is dropped at once.
 //!
 //! The streams themselves are behind [`ByteStream`] and [`Acceptor`]: [`tcp`] is the live one, [`simulated`] runs under
@@ -18,6 +19,7 @@ mod byte_stream;
 mod connection;
 mod connection_control;
 mod connection_limits;
+mod connection_log;
 mod connection_task;
 mod creation_rate;
 mod frame_buffer;
@@ -30,6 +32,7 @@ pub mod simulated;
 pub mod tcp;
 #[cfg(test)]
 mod tests;
+mod unsent_memory;
 
 pub use byte_stream::{Acceptor, ByteStream, Following};
 pub use connection::{ClientSoftware, Connection};

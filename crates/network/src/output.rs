@@ -46,6 +46,8 @@ impl SendError {
 pub(crate) struct Output {
     parts: VecDeque<ResponsePart>,
     size_bytes: usize,
+    /// The part of it that is in memory.
+    memory_bytes: usize,
 }
 
 impl Output {
@@ -58,11 +60,19 @@ impl Output {
         self.size_bytes
     }
 
+    /// The part of it that is in memory, not in files.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
     pub(crate) fn push(&mut self, first: Bytes, rest: Vec<ResponsePart>) {
         for part in std::iter::once(ResponsePart::Bytes(first)).chain(rest) {
             let size_bytes = part.size_bytes();
             if size_bytes > 0 {
                 self.size_bytes += size_bytes;
+                if let ResponsePart::Bytes(bytes) = &part {
+                    self.memory_bytes += bytes.len();
+                }
                 self.parts.push_back(part);
             }
         }
@@ -101,6 +111,7 @@ impl Output {
             if *size_bytes == 0 {
                 self.parts.pop_front();
             }
+            self.memory_bytes += bytes.len();
             self.parts.push_front(ResponsePart::Bytes(bytes));
         }
         let sent = ready!(self.poll_write(stream, context))?;
@@ -115,6 +126,7 @@ impl Output {
                 if *size_bytes >= REGION_READ_BELOW_BYTES {
                     break;
                 }
+                self.memory_bytes += *size_bytes;
                 *part = ResponsePart::Bytes(read_region(file.as_ref(), *position, *size_bytes)?);
             }
             gathered += part.size_bytes();
@@ -140,6 +152,7 @@ impl Output {
 
     fn advance(&mut self, sent: usize) {
         self.size_bytes -= sent;
+        self.memory_bytes -= sent;
         let mut left = sent;
         while left > 0 {
             let Some(ResponsePart::Bytes(bytes)) = self.parts.front_mut() else {

@@ -42,12 +42,12 @@ pub enum CloseReason {
     /// The peer closed it.
     #[error("the peer closed the connection")]
     PeerClosed,
-    /// A request could not be decoded.
-    #[error("malformed request")]
-    Malformed,
-    /// A request of an API or version that is not served.
-    #[error("unsupported API or version")]
-    UnsupportedVersion,
+    /// A request could not be decoded: which, and what is wrong with it.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// A request of an API or version that is not served: which.
+    #[error("unsupported request: {0}")]
+    UnsupportedVersion(String),
     /// A request failed that gets no response (acks=0): a close makes the client look again.
     #[error("a request without a response failed")]
     UnansweredFailure,
@@ -55,7 +55,7 @@ pub enum CloseReason {
     #[error("closed after a response")]
     AfterResponse,
     /// The size prefix of a frame was negative or above `socket.request.max.bytes`.
-    #[error("invalid frame size {size_bytes}")]
+    #[error("invalid frame size {size_bytes}{}", foreign_protocol(*.size_bytes))]
     InvalidFrameSize {
         /// What the prefix said.
         size_bytes: i32,
@@ -63,6 +63,30 @@ pub enum CloseReason {
     /// Nothing came or went for `connections.max.idle.ms`.
     #[error("idle for too long")]
     Idle,
+    /// The same, and a request had begun.
+    #[error("idle for too long, with {received_bytes} bytes of a request received and the rest missing")]
+    IdleInRequest {
+        /// What had come of it.
+        received_bytes: usize,
+    },
+    /// The same, and a response was not taken.
+    #[error("idle for too long, with {unsent_bytes} bytes of responses not taken")]
+    IdleInResponse {
+        /// What was left of it.
+        unsent_bytes: usize,
+    },
+    /// The peer took nothing of its responses while the memory for those of all peers was used up.
+    #[error("{unsent_bytes} bytes of responses not taken, and too much memory is used for such")]
+    NotReading {
+        /// What was left of them.
+        unsent_bytes: usize,
+    },
+    /// A response would have been larger than the protocol can say.
+    #[error("a response of {size_bytes} bytes is too large to be sent")]
+    ResponseTooLarge {
+        /// Without the prefix.
+        size_bytes: usize,
+    },
     /// The server shuts down.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -72,6 +96,16 @@ pub enum CloseReason {
     /// A region of a file could not be read while its response was being sent.
     #[error("a file could not be read for a response: {0}")]
     RegionFailed(std::io::ErrorKind),
+}
+
+/// What those four bytes are in protocols that are often sent to the wrong port.
+fn foreign_protocol(size_bytes: i32) -> &'static str {
+    match &size_bytes.to_be_bytes() {
+        b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"CONN" | b"PRI " => " (it looks like HTTP)",
+        [0x16, 3, ..] => " (it looks like TLS, on a listener without)",
+        b"SSH-" => " (it looks like SSH)",
+        _ => "",
+    }
 }
 
 /// A piece of a response.
@@ -124,15 +158,17 @@ impl Response {
         writer
     }
 
-    /// The response in a writer that came from [`Response::writer`].
+    /// The response in a writer that came from [`Response::writer`]; one of 2 GiB or more ends the connection instead.
     ///
     /// # Panics
-    /// Where the first four bytes are missing, or the response is larger than 2 GiB.
+    /// Where the first four bytes are missing.
     #[must_use]
     pub fn from_writer(mut writer: Writer) -> Self {
         let size_bytes = writer.len() - PREFIX_BYTES;
-        write_prefix(&mut writer, size_bytes);
-        Self { first: writer.into_bytes(), ..Self::default() }
+        match write_prefix(&mut writer, size_bytes) {
+            Ok(()) => Self { first: writer.into_bytes(), ..Self::default() },
+            Err(reason) => Self::close(reason),
+        }
     }
 
     /// No bytes at all: for an [`Outcome::Later`] of a request that gets no response.
@@ -224,14 +260,13 @@ impl ResponseBuilder {
         }
     }
 
-    /// The response.
-    ///
-    /// # Panics
-    /// Where it is larger than 2 GiB.
+    /// The response; one of 2 GiB or more ends the connection instead.
     #[must_use]
     pub fn finish(mut self) -> Response {
         let size_bytes = self.writer.len() - PREFIX_BYTES + self.parts_size_bytes;
-        write_prefix(&mut self.writer, size_bytes);
+        if let Err(reason) = write_prefix(&mut self.writer, size_bytes) {
+            return Response::close(reason);
+        }
         let mut written = self.writer.into_bytes();
         let Some(&(first_end, _)) = self.parts.first() else {
             return Response { first: written, ..Response::default() };
@@ -253,9 +288,10 @@ impl ResponseBuilder {
     }
 }
 
-fn write_prefix(writer: &mut Writer, size_bytes: usize) {
-    let prefix = i32::try_from(size_bytes).expect("a response is smaller than 2 GiB");
+fn write_prefix(writer: &mut Writer, size_bytes: usize) -> Result<(), CloseReason> {
+    let prefix = i32::try_from(size_bytes).map_err(|_| CloseReason::ResponseTooLarge { size_bytes })?;
     writer.as_mut_slice()[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
+    Ok(())
 }
 
 #[cfg(test)]

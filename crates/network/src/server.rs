@@ -20,12 +20,14 @@ use crate::byte_stream::{Acceptor, ByteStream};
 use crate::connection::Connection;
 use crate::connection_control::{ConnectionControl, Traffic};
 use crate::connection_limits::ConnectionLimits;
+use crate::connection_log::ConnectionLog;
 use crate::connection_task::ConnectionTask;
 use crate::creation_rate::CreationRate;
 use crate::frame_buffer::FrameBuffer;
 use crate::request_memory::RequestMemory;
 use crate::response::CloseReason;
 use crate::service::Service;
+use crate::unsent_memory::{UnsentMemory, UnsentShare};
 
 /// Waits after accepting failed for want of resources: long enough not to spin, short enough to go unnoticed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -39,6 +41,9 @@ pub struct ListenerOptions {
     pub acceptor: Box<dyn Acceptor>,
     /// Connections of this listener at a time (`listener.name.NAME.max.connections`); `None`: only the server's limit.
     pub connections_max: Option<usize>,
+    /// New connections of this listener in a second (`listener.name.NAME.max.connection.creation.rate`); `None`: only the
+    /// server's limit.
+    pub connection_creation_rate_max: Option<u32>,
 }
 
 /// What a server has counted since it started.
@@ -70,6 +75,8 @@ pub struct Server {
 struct Shared {
     limits: RwLock<ConnectionLimits>,
     memory: Option<Arc<RequestMemory>>,
+    unsent: Arc<UnsentMemory>,
+    log: ConnectionLog,
     table: Mutex<ConnectionTable>,
     /// Told whenever a connection has ended or the limits have changed.
     changed: Notify,
@@ -107,6 +114,9 @@ struct Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.log.panicked(&self.listener, self.address);
+        }
         let mut table = self.shared.table.lock();
         table.connections.remove(&self.id);
         count_down(&mut table.per_address, &self.address);
@@ -135,9 +145,12 @@ impl Server {
         runtime: &Handle,
     ) -> Self {
         let memory = limits.queued_request_bytes_max.map(|limit| Arc::new(RequestMemory::new(limit)));
+        let unsent = Arc::new(UnsentMemory::new(limits.unsent_response_bytes_max));
         let shared = Arc::new(Shared {
             limits: RwLock::new(limits),
             memory,
+            unsent,
+            log: ConnectionLog::default(),
             table: Mutex::default(),
             changed: Notify::new(),
             creation_rate: Mutex::default(),
@@ -148,6 +161,8 @@ impl Server {
         });
         let addresses: Vec<_> =
             listeners.iter().map(|listener| (listener.name.clone(), listener.acceptor.local_address())).collect();
+        // Addresses of one listener share its rate.
+        let mut creation_rates: BTreeMap<String, Arc<Mutex<CreationRate>>> = BTreeMap::new();
         let accepting = listeners
             .into_iter()
             .map(|listener| {
@@ -155,8 +170,10 @@ impl Server {
                     shared: Arc::clone(&shared),
                     service: Arc::clone(&service),
                     runtime: runtime.clone(),
+                    creation_rate: Arc::clone(creation_rates.entry(listener.name.clone()).or_default()),
                     name: listener.name.into(),
                     connections_max: listener.connections_max,
+                    connection_creation_rate_max: listener.connection_creation_rate_max,
                     is_only_listener: addresses.len() == 1,
                 };
                 runtime.spawn(accepting.run(listener.acceptor))
@@ -267,7 +284,7 @@ impl Shared {
             others.min_by_key(|entry| entry.control.last_active()).and_then(|entry| entry.abort.clone())
         };
         if let Some(abort) = abort {
-            tracing::warn!(listener, connections_max, "too many connections: ended one of another listener");
+            self.log.ended_quietest(listener, connections_max);
             abort.abort();
         }
     }
@@ -288,6 +305,8 @@ struct Accepting<S> {
     runtime: Handle,
     name: Arc<str>,
     connections_max: Option<usize>,
+    connection_creation_rate_max: Option<u32>,
+    creation_rate: Arc<Mutex<CreationRate>>,
     is_only_listener: bool,
 }
 
@@ -303,7 +322,7 @@ impl<S: Service> Accepting<S> {
                     tracing::debug!(listener = &*self.name, %error, "a connection was gone before it was accepted");
                 }
                 Err(error) => {
-                    tracing::warn!(listener = &*self.name, %error, "cannot accept connections; trying again");
+                    self.shared.log.cannot_accept(&self.name, &error);
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
@@ -323,13 +342,14 @@ impl<S: Service> Accepting<S> {
     }
 
     async fn wait_for_rate(&self) {
-        let Some(rate) = self.shared.limits.read().connection_creation_rate_max else { return };
-        if self.is_protected() {
-            return;
-        }
         let now = Instant::now();
-        let until = self.shared.creation_rate.lock().take(rate, now);
-        if until > now {
+        let of_listener = self.connection_creation_rate_max.map(|rate| self.creation_rate.lock().take(rate, now));
+        let of_all = self.shared.limits.read().connection_creation_rate_max.filter(|_| !self.is_protected());
+        let of_all = of_all.map(|rate| self.shared.creation_rate.lock().take(rate, now));
+        // None is earlier than any.
+        if let Some(until) = of_listener.max(of_all)
+            && until > now
+        {
             tokio::time::sleep_until(until).await;
         }
     }
@@ -340,7 +360,7 @@ impl<S: Service> Accepting<S> {
         let control = Arc::new(ConnectionControl::new(Arc::clone(&self.shared.traffic)));
         let mut place = self.try_place(address, &control);
         if matches!(place, Err(Refusal::NoRoom)) {
-            tracing::warn!(listener = &*self.name, "too many connections: new ones wait");
+            self.shared.log.waiting(&self.name);
             while matches!(place, Err(Refusal::NoRoom)) {
                 self.shared.wait_until(|shared| self.has_room(&shared.table.lock())).await;
                 place = self.try_place(address, &control);
@@ -351,7 +371,7 @@ impl<S: Service> Accepting<S> {
             Err(Refusal::NoRoom) => unreachable!("it was waited for"),
             Err(Refusal::AddressHasTooMany(address_max)) => {
                 self.shared.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::info!(listener = &*self.name, peer = %address, address_max, "too many connections of an address");
+                self.shared.log.refused(&self.name, address, address_max);
             }
         }
     }
@@ -387,24 +407,16 @@ impl<S: Service> Accepting<S> {
         let connection = Connection::new(id, Arc::clone(&self.name), peer_address, stream.local_address());
         let input = FrameBuffer::new(id, frame_max, self.shared.memory.clone());
         let span = tracing::debug_span!("connection", id, listener = &*self.name, peer = %peer_address);
-        let task = ConnectionTask::new(Arc::clone(&self.service), connection, control, stream, input, idle_max);
+        let unsent = UnsentShare::new(Arc::clone(&self.shared.unsent));
+        let task = ConnectionTask::new(Arc::clone(&self.service), connection, control, stream, input, unsent, idle_max);
         let serving = async move {
             tracing::debug!("connection opened");
             let slot = slot;
             let reason = task.run().await;
-            match reason {
-                CloseReason::Idle => {
-                    slot.shared.expired.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(%reason, "connection closed");
-                }
-                CloseReason::InvalidFrameSize { .. } => {
-                    tracing::warn!(peer = %peer_address, %reason, "connection closed");
-                }
-                CloseReason::RegionFailed(_) => {
-                    tracing::error!(peer = %peer_address, %reason, "connection closed");
-                }
-                _ => tracing::debug!(%reason, "connection closed"),
+            if let CloseReason::Idle | CloseReason::IdleInRequest { .. } | CloseReason::IdleInResponse { .. } = reason {
+                slot.shared.expired.fetch_add(1, Ordering::Relaxed);
             }
+            slot.shared.log.closed(&slot.listener, peer_address, &reason);
         };
         let abort = self.runtime.spawn(serving.instrument(span)).abort_handle();
         let mut table = self.shared.table.lock();

@@ -176,6 +176,9 @@ impl BufRead for Lz4Reader<'_> {
     }
 }
 
+/// A context is kept for the next batch up to this size; one that had to make room for a large window is not.
+const ZSTD_KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// A decompressing context of zstd with the buffer it writes to. Setting one up costs as much as a small batch.
 struct ZstdDecompression {
     context: DCtx<'static>,
@@ -213,6 +216,7 @@ impl<'a> ZstdReader<'a> {
 impl Drop for ZstdReader<'_> {
     fn drop(&mut self) {
         if let Some(mut state) = self.state.take()
+            && state.context.sizeof() <= ZSTD_KEPT_BYTES_MAX
             && state.context.reset(ResetDirective::SessionOnly).is_ok()
         {
             // A thread that ends has no place for it any more.
@@ -278,8 +282,10 @@ fn compress_zstd(plain: &mut dyn BufRead, level: Option<i32>, out: &mut Bounded)
             break;
         }
     }
-    context.reset(ResetDirective::SessionOnly).map_err(zstd_error)?;
-    ZSTD_COMPRESSION.set(Some(context));
+    if context.sizeof() <= ZSTD_KEPT_BYTES_MAX {
+        context.reset(ResetDirective::SessionOnly).map_err(zstd_error)?;
+        ZSTD_COMPRESSION.set(Some(context));
+    }
     Ok(())
 }
 

@@ -252,10 +252,7 @@ fn messages_agree_with_another_implementation() {
 #[test]
 fn an_enormous_length_is_refused_before_memory_is_reserved() {
     let body = Bytes::from_static(&[0x7f, 0xff, 0xff, 0xff]);
-    assert_eq!(
-        decode::<crate::messages::MetadataRequest>(&body, 4).err(),
-        Some(DecodeError::Length(i64::from(i32::MAX)))
-    );
+    assert_eq!(decode::<crate::messages::MetadataRequest>(&body, 4).err(), Some(DecodeError::Elements));
     // Within the limit of elements, but beyond the frame.
     let body = Bytes::from_static(&[0, 0x0f, 0x42, 0x40]);
     assert_eq!(
@@ -264,6 +261,48 @@ fn an_enormous_length_is_refused_before_memory_is_reserved() {
     );
     let compact = Bytes::from_static(&[0xff, 0xff, 0xff, 0xff, 0x0f]);
     assert!(decode::<crate::messages::MetadataRequest>(&compact, 12).is_err());
+}
+
+/// Ten arrays of 200 000 nulls in one message are more than an array of a million: nesting does not help.
+#[test]
+fn elements_are_counted_over_all_arrays_of_a_message() {
+    use crate::messages::{CreateTopicsRequest, create_topics_request::CreatableTopic};
+    let topics = |assignments: usize| {
+        let mut writer = Writer::new();
+        writer.array_length(10, false);
+        for _ in 0..10 {
+            writer.string("t", false);
+            writer.raw(&[0; 6]);
+            writer.array_length(assignments, false);
+            for _ in 0..assignments {
+                writer.raw(&[0; 8]);
+            }
+            writer.array_length(0, false);
+        }
+        writer.raw(&[0; 5]);
+        decode::<CreateTopicsRequest>(&writer.into_bytes(), 4)
+    };
+    assert!(topics(90_000).is_ok_and(|request| {
+        request.topics.iter().map(|topic: &CreatableTopic| topic.assignments.len()).sum::<usize>() == 900_000
+    }));
+    assert_eq!(topics(100_000).err(), Some(DecodeError::Elements));
+}
+
+/// What stands in tagged fields counts as well.
+#[test]
+fn elements_in_tagged_fields_are_counted() {
+    let mut writer = Writer::new();
+    writer.unsigned_varint(2);
+    for tag in 0..2 {
+        writer.tagged_field(tag, |writer| {
+            writer.array_length(600_000, true);
+            writer.raw(&[0; 600_000]);
+        });
+    }
+    let bytes = writer.into_bytes();
+    let mut reader = Reader::new(&bytes);
+    let read = reader.tagged_fields(|_, reader| reader.array(true, Reader::int8).map(|_| true));
+    assert_eq!(read, Err(DecodeError::Elements));
 }
 
 proptest! {

@@ -1,12 +1,13 @@
 //! Kafka's primitive types: a bounded reader and a writer.
 //!
 //! A frame is hostile until proven otherwise: the reader never reserves more memory than the bytes that are left
-//! could fill, and refuses more than 1 000 000 elements in an array and more than 10 000 tagged fields in a section.
+//! could fill, and refuses more than 1 000 000 elements in all arrays of a message together, however they are nested, and
+//! more than 10 000 tagged fields in a section.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use dohle_model::Uuid;
 
-/// The most elements an array may have.
+/// The most elements that the arrays of one message may have, those within others included.
 pub const ARRAY_ELEMENTS_MAX: usize = 1_000_000;
 /// The most bytes of a string.
 const STRING_BYTES_MAX: usize = i16::MAX as usize;
@@ -22,6 +23,9 @@ pub enum DecodeError {
         /// How many bytes are missing at least.
         missing: usize,
     },
+    /// The arrays of the message have more than [`ARRAY_ELEMENTS_MAX`] elements together.
+    #[error("the arrays of the message have more than {ARRAY_ELEMENTS_MAX} elements together")]
+    Elements,
     /// A length that is negative where it may not be, or larger than anything allowed.
     #[error("length {0} is out of bounds")]
     Length(i64),
@@ -73,13 +77,15 @@ pub struct Reader<'a> {
     bytes: &'a Bytes,
     position: usize,
     end: usize,
+    /// How many elements the arrays that are still to come may have.
+    elements_left: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes` from its start.
+    /// Reads one message from the start of `bytes`.
     #[must_use]
     pub fn new(bytes: &'a Bytes) -> Self {
-        Self { bytes, position: 0, end: bytes.len() }
+        Self { bytes, position: 0, end: bytes.len(), elements_left: ARRAY_ELEMENTS_MAX }
     }
 
     /// How many bytes are left.
@@ -269,12 +275,11 @@ impl Reader<'_> {
     /// The number of elements that follow; `None` for a null array.
     ///
     /// # Errors
-    /// [`DecodeError::Length`] for more elements than allowed, [`DecodeError::Short`] for more than the bytes left.
+    /// [`DecodeError::Length`] for a negative number, [`DecodeError::Elements`] for more elements than allowed,
+    /// [`DecodeError::Short`] for more than the bytes left.
     pub fn array_length(&mut self, flexible: bool) -> Result<Option<usize>, DecodeError> {
         let Some(length) = self.length(flexible, false)? else { return Ok(None) };
-        if length > ARRAY_ELEMENTS_MAX {
-            return Err(DecodeError::Length(i64::try_from(length).unwrap_or(i64::MAX)));
-        }
+        self.elements_left = self.elements_left.checked_sub(length).ok_or(DecodeError::Elements)?;
         // Every element of every schema takes a byte at least.
         if length > self.remaining() {
             return Err(DecodeError::Short { missing: length - self.remaining() });
@@ -349,10 +354,11 @@ impl Reader<'_> {
             if size > self.remaining() {
                 return Err(DecodeError::Short { missing: size - self.remaining() });
             }
-            let mut inner = Reader { bytes: self.bytes, position: self.position, end: self.position + size };
+            let mut inner = Reader { end: self.position + size, ..*self };
             if field(tag, &mut inner)? && inner.remaining() > 0 {
                 return Err(DecodeError::Malformed("a tagged field is longer than its content"));
             }
+            self.elements_left = inner.elements_left;
             self.position += size;
         }
         Ok(())

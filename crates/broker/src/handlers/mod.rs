@@ -26,7 +26,7 @@ mod sync_group;
 
 use bytes::Bytes;
 use dohle_network::{CloseReason, Outcome, Response};
-use dohle_protocol::header::encode_response_header;
+use dohle_protocol::header::{RequestHeader, encode_response_header};
 use dohle_protocol::{ApiKey, DecodeError, Message, Reader, VersionRange, Writer};
 use futures_util::future::BoxFuture;
 
@@ -76,7 +76,7 @@ macro_rules! handlers {
                     let answer = $module::handle(context, request).await;
                     Ok(finish(context, key, answer))
                 })*
-                _ => Ok(Outcome::Close { reason: CloseReason::UnsupportedVersion }),
+                _ => Ok(Outcome::Close { reason: not_served(context.header) }),
             }
         }
     };
@@ -109,16 +109,12 @@ handlers! {
 pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &mut ProduceTurn) -> Outcome {
     let header = context.header;
     let served = ApiKey::from_code(header.api_key).and_then(|key| Some((key, served_versions(key)?)));
-    let Some((key, versions)) = served else {
-        tracing::debug!(api_key = header.api_key, "closing a connection: this API is not served");
-        return Outcome::Close { reason: CloseReason::UnsupportedVersion };
-    };
+    let Some((key, versions)) = served else { return Outcome::Close { reason: not_served(header) } };
     if !versions.contains(header.api_version) {
         if key == api_versions::KEY {
             return Outcome::Now(encode(key, 0, header.correlation_id, &api_versions::unsupported_version()));
         }
-        tracing::debug!(api = key.name(), version = header.api_version, "closing a connection: version not served");
-        return Outcome::Close { reason: CloseReason::UnsupportedVersion };
+        return Outcome::Close { reason: not_served(header) };
     }
     let result = match key {
         produce::KEY => produce::handle(context, body, turn),
@@ -126,8 +122,16 @@ pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &
         _ => dispatch_message(context, key, body).await,
     };
     result.unwrap_or_else(|error| {
-        tracing::debug!(api = key.name(), version = header.api_version, %error, "closing a connection: malformed request");
-        Outcome::Close { reason: CloseReason::Malformed }
+        let text = format!("{} version {}: {error}", key.name(), header.api_version);
+        Outcome::Close { reason: CloseReason::Malformed(text) }
+    })
+}
+
+fn not_served(header: &RequestHeader) -> CloseReason {
+    let RequestHeader { api_key, api_version, .. } = header;
+    CloseReason::UnsupportedVersion(match ApiKey::from_code(*api_key) {
+        Some(key) => format!("{} (API key {api_key}) version {api_version}", key.name()),
+        None => format!("API key {api_key} version {api_version}"),
     })
 }
 

@@ -92,6 +92,35 @@ async fn a_connection_gives_its_reservation_back_when_it_ends() {
     assert_eq!(text(&mut second).await.unwrap(), "b");
 }
 
+/// A peer that takes nothing is patiently waited for, until the responses of all need more memory than there is for them.
+#[tokio::test(start_paused = true)]
+async fn peers_that_read_nothing_do_not_fill_the_memory() {
+    let limits = ConnectionLimits { unsent_response_bytes_max: 10_000_000, ..ConnectionLimits::default() };
+    let simulation = Simulation::with_limits(7, limits);
+    let ask = async |name: &str| {
+        let mut client = simulation.network.connect(CLIENTS).unwrap();
+        client.write_all(&request(SINGLE, &format!("big {name} 7000000"))).await.unwrap();
+        client
+    };
+    let mut clients = vec![ask("a").await];
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(simulation.server.counters().connections, 1, "there is memory enough");
+    clients.push(ask("b").await);
+    let mut reading = simulation.network.connect(CLIENTS).unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(simulation.server.counters().connections >= 2, "the second may still begin to read");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(simulation.server.counters().connections, 2, "one less is enough");
+    for name in ["c", "d", "e"] {
+        clients.push(ask(name).await);
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(simulation.server.counters().connections <= 4, "far too much: no patience");
+    reading.write_all(&request(SINGLE, "big f 7000000")).await.unwrap();
+    assert_eq!(text(&mut reading).await.unwrap().len(), 7_000_000, "who reads is served");
+    drop(clients);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_busy_connection_does_not_keep_others_from_being_served() {
     let simulation = Simulation::start(6);

@@ -1,13 +1,16 @@
 //! Frame sizes, idle connections, and how many connections there may be.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
-use super::{CLIENTS, GATHERED, SINGLE, Simulation, request, settle, text};
-use crate::ConnectionLimits;
+use super::{CLIENTS, GATHERED, SINGLE, Served, Simulation, address, request, settle, text};
+use crate::simulated::SimulatedNetwork;
+use crate::{ConnectionLimits, ListenerOptions, Server};
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_of_a_size_that_none_may_have_ends_the_connection() {
@@ -168,6 +171,25 @@ async fn brokers_reach_each_other_however_many_clients_there_are() {
     assert_eq!(text(&mut quiet).await, None);
     busy.write_all(&request(SINGLE, "now c")).await.unwrap();
     assert_eq!(text(&mut busy).await.unwrap(), "c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_has_a_rate_of_its_own() {
+    let network = SimulatedNetwork::new(12);
+    let listener = |name: &str, port, rate| ListenerOptions {
+        name: name.to_owned(),
+        acceptor: Box::new(network.listen(name, address(port)).unwrap()),
+        connections_max: None,
+        connection_creation_rate_max: rate,
+    };
+    let listeners = vec![listener(CLIENTS, 9092, Some(5)), listener("OTHERS", 9093, None)];
+    let service = Arc::new(Served::default());
+    let server = Server::start(listeners, service, ConnectionLimits::default(), &Handle::current());
+    let clients: Vec<_> = (0..100).map(|number| network.connect([CLIENTS, "OTHERS"][number % 2]).unwrap()).collect();
+    tokio::time::sleep(Duration::from_millis(1900)).await;
+    let counts = server.connection_counts();
+    assert!((10..20).contains(&counts[0].1) && counts[1] == ("OTHERS", 50), "{counts:?}");
+    drop(clients);
 }
 
 #[tokio::test(start_paused = true)]

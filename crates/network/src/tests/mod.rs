@@ -123,7 +123,7 @@ impl Service for Served {
     async fn call(&self, _connection: &Connection, frame: Bytes, turn: &mut Self::Turn) -> Outcome {
         let Some(text) = frame.get(2..) else {
             self.0.note(format!("malformed {}", frame.len()));
-            return Outcome::Close { reason: CloseReason::Malformed };
+            return Outcome::Close { reason: CloseReason::Malformed("too short".to_owned()) };
         };
         let words: Vec<_> = std::str::from_utf8(text).unwrap().split(' ').collect();
         let name = words[1];
@@ -134,7 +134,7 @@ impl Service for Served {
             "now" => Outcome::Now(reply(name)),
             "later" => Outcome::Later(Box::pin(self.0.wait(name))),
             "none" => Outcome::NoResponse,
-            "close" => Outcome::Close { reason: CloseReason::UnsupportedVersion },
+            "close" => Outcome::Close { reason: CloseReason::UnsupportedVersion(name.to_owned()) },
             "last" => Outcome::Now(reply(name).with_close()),
             "fail" => {
                 let waiting = self.0.wait(name);
@@ -235,6 +235,7 @@ impl Simulation {
                 name: (*name).to_owned(),
                 acceptor: Box::new(network.listen(name, address(port)).unwrap()),
                 connections_max: *connections_max,
+                connection_creation_rate_max: None,
             })
             .collect();
         let service = Served::default();
