@@ -1,5 +1,7 @@
 //! What a scenario runs against: a broker of its own, or one that runs already and is named by `DOHLE_TEST_BOOTSTRAP`.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::broker::{Broker, BrokerOptions};
@@ -40,6 +42,12 @@ impl Cluster {
     #[must_use]
     pub fn is_external(&self) -> bool {
         self.broker.is_none()
+    }
+
+    /// The broker's log directory, where it is ours.
+    #[must_use]
+    pub fn data(&self) -> Option<PathBuf> {
+        self.broker.as_ref().map(Broker::data)
     }
 
     /// The end of the broker's log, where it is ours.

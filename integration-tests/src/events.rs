@@ -17,6 +17,21 @@ pub struct Record {
     pub value: String,
 }
 
+/// A record with all that a client can see of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Where it is.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Its key, `None` where it has none.
+    pub key: Option<String>,
+    /// Its value, `None` where it has none.
+    pub value: Option<String>,
+    /// Its headers in their order, with values that may be null.
+    pub headers: Vec<(String, Option<String>)>,
+}
+
 /// One line of a driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -26,6 +41,8 @@ pub enum Event {
     Acked(Record),
     /// A consumer was given a record.
     Received(Record),
+    /// A consumer was given a record, whole.
+    Payload(Payload),
     /// The partitions that a member of a group now has, all of them.
     Assigned(Vec<i32>),
     /// The broker confirmed a committed offset: partition, offset.
@@ -49,6 +66,7 @@ impl Event {
             ["part", name] => Self::Part((*name).to_owned()),
             ["acked", record @ ..] => Self::Acked(parse_record(record, line)?),
             ["received", record @ ..] => Self::Received(parse_record(record, line)?),
+            ["payload", payload @ ..] => Self::Payload(parse_payload(payload, line)?),
             ["assigned", partitions] => {
                 let numbers = partitions.split(',').filter(|text| !text.is_empty());
                 let mut partitions: Vec<i32> =
@@ -88,6 +106,14 @@ impl fmt::Display for Event {
             Self::Part(name) => write!(line, "part\t{name}"),
             Self::Acked(acked) => record(line, "acked", acked),
             Self::Received(received) => record(line, "received", received),
+            Self::Payload(payload) => {
+                let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+                let (key, value) = (or_dash(&payload.key), or_dash(&payload.value));
+                let header = |(name, value): &(String, Option<String>)| format!("{name}={}", or_dash(value));
+                let headers: Vec<String> = payload.headers.iter().map(header).collect();
+                let headers = headers.join(";");
+                write!(line, "payload\t{}\t{}\t{key}\t{value}\t{headers}", payload.partition, payload.offset)
+            }
             Self::Assigned(partitions) => {
                 let partitions: Vec<String> = partitions.iter().map(ToString::to_string).collect();
                 write!(line, "assigned\t{}", partitions.join(","))
@@ -100,7 +126,7 @@ impl fmt::Display for Event {
     }
 }
 
-const KINDS: [&str; 8] = ["part", "acked", "received", "assigned", "committed", "offset", "fact", "refused"];
+const KINDS: [&str; 9] = ["part", "acked", "received", "payload", "assigned", "committed", "offset", "fact", "refused"];
 
 /// The records of all `Received` events, in the order in which they came.
 #[must_use]
@@ -115,6 +141,24 @@ pub fn received(events: &[Event]) -> Vec<Record> {
 pub fn acked(events: &[Event]) -> Vec<Record> {
     let records = events.iter().filter_map(|event| if let Event::Acked(record) = event { Some(record) } else { None });
     records.cloned().collect()
+}
+
+/// The records of all `Payload` events, in the order in which they came.
+#[must_use]
+pub fn payloads(events: &[Event]) -> Vec<Payload> {
+    let payloads =
+        events.iter().filter_map(|event| if let Event::Payload(payload) = event { Some(payload) } else { None });
+    payloads.cloned().collect()
+}
+
+/// The values of all facts of this name, in the order in which they came.
+#[must_use]
+pub fn facts(events: &[Event], name: &str) -> Vec<String> {
+    let values = events.iter().filter_map(|event| match event {
+        Event::Fact(fact, value) if fact == name => Some(value.clone()),
+        _ => None,
+    });
+    values.collect()
 }
 
 /// The events between `Part(name)` and the next part.
@@ -132,9 +176,28 @@ fn parse_record(fields: &[&str], line: &str) -> Result<Record> {
     Ok(Record {
         partition: number(partition, line)?,
         offset: number(offset, line)?,
-        key: (*key != "-").then(|| (*key).to_owned()),
+        key: unless_dash(key),
         value: (*value).to_owned(),
     })
+}
+
+fn parse_payload(fields: &[&str], line: &str) -> Result<Payload> {
+    let [partition, offset, key, value, headers] = fields else { bail!("malformed payload: {line:?}") };
+    let headers = headers.split(';').filter(|text| !text.is_empty()).map(|header| {
+        let (name, value) = header.split_once('=').with_context(|| format!("malformed header in {line:?}"))?;
+        Ok((name.to_owned(), unless_dash(value)))
+    });
+    Ok(Payload {
+        partition: number(partition, line)?,
+        offset: number(offset, line)?,
+        key: unless_dash(key),
+        value: unless_dash(value),
+        headers: headers.collect::<Result<_>>()?,
+    })
+}
+
+fn unless_dash(text: &str) -> Option<String> {
+    (text != "-").then(|| text.to_owned())
 }
 
 fn number<N: std::str::FromStr>(text: &str, line: &str) -> Result<N> {
@@ -158,6 +221,13 @@ mod tests {
         check("part\tfirst", Event::Part("first".into()));
         check("acked\t1\t7\t-\tv w", Event::Acked(record(None)));
         check("received\t1\t7\tk\tv w", Event::Received(record(Some("k"))));
+        let payload = |key: Option<&str>, value: Option<&str>, headers| {
+            let (key, value) = (key.map(str::to_owned), value.map(str::to_owned));
+            Event::Payload(Payload { partition: 1, offset: 7, key, value, headers })
+        };
+        check("payload\t1\t7\t-\t\t", payload(None, Some(""), vec![]));
+        let headers = vec![("a".into(), Some("1".into())), ("a".into(), None), ("b".into(), Some(String::new()))];
+        check("payload\t1\t7\t\t-\ta=1;a=-;b=", payload(Some(""), None, headers));
         check("assigned\t2,0", Event::Assigned(vec![0, 2]));
         check("assigned\t", Event::Assigned(vec![]));
         check("committed\t0\t12", Event::Committed(0, 12));

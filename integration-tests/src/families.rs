@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::java::JvmPermits;
+use crate::partitioners::Partitioner::{self, Crc32, Murmur2};
 use crate::process::Running;
 use crate::requirement::Missing;
 
@@ -20,13 +21,13 @@ use crate::requirement::Missing;
 /// with the tests.
 #[must_use]
 pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
-    use Kind::{Java, Program};
-    use Partitioner::{Crc32, Murmur2};
+    use Kind::{Go, Java, Program};
     let table = [
         ("librdkafka", Program(librdkafka_driver.to_owned()), Crc32),
         ("java-2.8.2", Java(java::Client { version: "2.8.2", example: "poll-long" }), Murmur2),
         ("java-3.9.1", Java(java::Client { version: "3.9.1", example: "poll-long" }), Murmur2),
         ("java-4.3.1", Java(java::Client { version: "4.3.1", example: "poll-duration" }), Murmur2),
+        ("franz-go", Go(go::Library { folder: "franz-go" }), Murmur2),
     ];
     table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
 }
@@ -39,17 +40,6 @@ pub struct Family {
     partitioner: Partitioner,
 }
 
-/// How the partition of a record with a key follows from the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Partitioner {
-    /// As the Java client does: murmur2 without its sign bit.
-    Murmur2,
-    /// As librdkafka does: CRC-32.
-    Crc32,
-    /// As sarama does: the absolute value of FNV-1a of 32 bits, read with a sign.
-    Fnv1a,
-}
-
 /// What makes a driver, one for each toolchain.
 #[derive(Debug, Clone)]
 enum Kind {
@@ -58,7 +48,6 @@ enum Kind {
     Java(java::Client),
     #[expect(dead_code, reason = "the first family of this kind is still to come")]
     Python(python::Library),
-    #[expect(dead_code, reason = "the first family of this kind is still to come")]
     Go(go::Library),
     #[expect(dead_code, reason = "the first family of this kind is still to come")]
     Node(node::Library),

@@ -11,12 +11,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Headers, ToBytes};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientContext, Message, Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
 
-use crate::events::Record;
+use crate::events::{Payload, Record};
 use crate::waiting::{PATIENCE, wait_for};
 
 /// The group that librdkafka wants even of those that are in none; nothing is committed in its name.
@@ -110,6 +110,20 @@ impl Observer {
         records: impl IntoIterator<Item = (Option<String>, String)>,
         extra: &[(&str, &str)],
     ) -> Result<Vec<Record>> {
+        let records: Vec<(Option<String>, String)> = records.into_iter().collect();
+        let records = records.iter().map(|(key, value)| {
+            let mut record = BaseRecord::<str, str>::to(topic).partition(partition).payload(value);
+            record.key = key.as_deref();
+            record
+        });
+        self.send_all(records, extra)
+    }
+
+    fn send_all<'a, K: ToBytes + ?Sized + 'a>(
+        &self,
+        records: impl Iterator<Item = BaseRecord<'a, K, str>>,
+        extra: &[(&str, &str)],
+    ) -> Result<Vec<Record>> {
         let (reports, answers) = mpsc::channel();
         let mut settings = settings(&self.bootstrap);
         settings.set("linger.ms", "5").set("enable.idempotence", "true");
@@ -118,11 +132,7 @@ impl Observer {
         }
         let producer: BaseProducer<Reports> = settings.create_with_context(Reports(reports)).context("producer")?;
         let mut sent = 0;
-        for (key, value) in records {
-            let mut record = BaseRecord::to(topic).partition(partition).payload(&value);
-            if let Some(key) = &key {
-                record = record.key(key);
-            }
+        for record in records {
             producer.send(record).map_err(|(error, _)| error).context("send")?;
             sent += 1;
             if sent % 1000 == 0 {
@@ -147,6 +157,19 @@ impl Observer {
         self.send(topic, partition, (0..count).map(|number| (None, format!("{value}-{number}"))), &[])
     }
 
+    /// Sends a record for each of `times`, with that timestamp in milliseconds since 1970 and the value `VALUE-0`, `VALUE-1`
+    /// and so on, without keys.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_at(&self, topic: &str, partition: i32, value: &str, times: &[i64]) -> Result<Vec<Record>> {
+        let values: Vec<String> = (0..times.len()).map(|number| format!("{value}-{number}")).collect();
+        let records = values.iter().zip(times).map(|(value, time)| {
+            BaseRecord::<(), str>::to(topic).partition(partition).payload(value.as_str()).timestamp(*time)
+        });
+        self.send_all(records, &[])
+    }
+
     /// First offset and end offset (one past the last record) of a partition, once it has a leader.
     ///
     /// # Errors
@@ -165,6 +188,18 @@ impl Observer {
     /// # Errors
     /// The topic is not there, or its records do not come in time.
     pub fn records(&self, topic: &str) -> Result<Vec<Record>> {
+        self.read_all(topic, |message| Ok(record(message)))
+    }
+
+    /// As [`records`](Self::records), with all that a record has.
+    ///
+    /// # Errors
+    /// As there, or something in a record is no UTF-8.
+    pub fn payloads(&self, topic: &str) -> Result<Vec<Payload>> {
+        self.read_all(topic, payload)
+    }
+
+    fn read_all<T>(&self, topic: &str, read: impl Fn(&BorrowedMessage<'_>) -> Result<T>) -> Result<Vec<T>> {
         let consumer = consumer(&self.bootstrap, NO_GROUP)?;
         let mut missing = BTreeMap::new();
         let mut assignment = TopicPartitionList::new();
@@ -186,15 +221,16 @@ impl Observer {
                 );
             }
             let Some(message) = consumer.poll(std::time::Duration::from_millis(100)) else { continue };
-            let record = record(&message.context("fetch")?);
-            if missing.get(&record.partition).is_some_and(|end| record.offset + 1 >= *end) {
-                missing.remove(&record.partition);
+            let message = message.context("fetch")?;
+            let partition = message.partition();
+            if missing.get(&partition).is_some_and(|end| message.offset() + 1 >= *end) {
+                missing.remove(&partition);
             }
-            records.push(record);
+            records.push((partition, read(&message)?));
         }
         // Stable: a partition's records stay in the order in which they came.
-        records.sort_by_key(|record| record.partition);
-        Ok(records)
+        records.sort_by_key(|(partition, _)| *partition);
+        Ok(records.into_iter().map(|(_, record)| record).collect())
     }
 
     /// Commits offsets for a group that has no members: partition, offset, metadata.
@@ -229,6 +265,14 @@ impl Observer {
             _ => None,
         });
         Ok(known.collect())
+    }
+
+    /// How many brokers there are.
+    ///
+    /// # Errors
+    /// The broker does not answer in time.
+    pub fn brokers(&self) -> Result<usize> {
+        Ok(self.consumer.fetch_metadata(None, PATIENCE).context("metadata")?.brokers().len())
     }
 
     /// The groups that are there, with state.
@@ -275,6 +319,23 @@ pub fn record(message: &impl Message) -> Record {
         key: message.key().map(text),
         value: message.payload().map(text).unwrap_or_default(),
     }
+}
+
+/// A record as librdkafka gives it, with all that it has.
+///
+/// # Errors
+/// Something in it is no UTF-8.
+pub fn payload(message: &BorrowedMessage<'_>) -> Result<Payload> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).context("text of a record");
+    let headers = message.headers().into_iter().flat_map(Headers::iter);
+    let headers = headers.map(|header| Ok((header.key.to_owned(), header.value.map(text).transpose()?)));
+    Ok(Payload {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(text).transpose()?,
+        value: message.payload().map(text).transpose()?,
+        headers: headers.collect::<Result<_>>()?,
+    })
 }
 
 /// Hands on what becomes of each record.

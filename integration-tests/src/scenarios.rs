@@ -19,6 +19,9 @@ pub struct Scenario {
     /// The families that cannot play it, with the reason.
     #[serde(default)]
     pub not_for: BTreeMap<String, String>,
+    /// The families that play it, but not all of it: what they leave out, each with the reason.
+    #[serde(default)]
+    pub leaves_out: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// All of them, in the order of the file.

@@ -1,5 +1,6 @@
 //! The scenarios: what clients and Kafka's tools are to see. `README.md` of the folder tells how they are run.
 
+mod admin;
 mod command_line;
 mod consuming;
 mod dump_log;
@@ -8,10 +9,14 @@ mod group_members;
 mod group_takeover;
 mod hostile_bytes;
 mod kills;
+mod large_records;
+mod partitioning;
+mod payloads;
 mod producing;
 mod refusals;
 mod restart;
 mod scenario;
+mod seeking;
 mod stage;
 mod tools;
 mod topics;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use dohle_integration_tests::events::{Record, acked, part, received};
+use dohle_integration_tests::events::{Event, Record, acked, facts, part, received};
+use dohle_integration_tests::log_file::batches;
 
 use crate::scenario::Scene;
 use crate::stage::same;
@@ -49,8 +50,42 @@ pub(crate) fn idempotent(scene: &Scene<'_>) -> Result<()> {
     const RECORDS: i64 = 1000;
     scene.observer.create_topic(&scene.topic, 1, &[])?;
     let events = scene.play("produce-idempotent", &[("records", RECORDS.to_string())])?;
+    in_order(scene, &events, RECORDS)?;
+    in_sequence(scene, true)
+}
+
+pub(crate) fn in_flight(scene: &Scene<'_>) -> Result<()> {
+    const RECORDS: i64 = 500;
+    scene.observer.create_topic(&scene.topic, 1, &[])?;
+    let events = scene.play("in-flight", &[("records", RECORDS.to_string())])?;
+    in_order(scene, &events, RECORDS)?;
+    let is_idempotent = facts(&events, "idempotent") != ["false"];
+    let is_to_be = !scene.leaves_out.contains("idempotent");
+    ensure!(is_idempotent == is_to_be, "whether it is idempotent: {is_idempotent}, and was to be {is_to_be}");
+    in_sequence(scene, is_idempotent)
+}
+
+/// Acknowledged and in the topic are `value-0`, `value-1` and so on, in this order.
+fn in_order(scene: &Scene<'_>, events: &[Event], records: i64) -> Result<()> {
     let record = |offset| Record { partition: 0, offset, key: None, value: format!("value-{offset}") };
-    let expected: Vec<Record> = (0..RECORDS).map(record).collect();
-    same("acknowledged", &expected, &acked(&events))?;
+    let expected: Vec<Record> = (0..records).map(record).collect();
+    same("acknowledged", &expected, &acked(events))?;
     same("in the topic", &expected, &scene.observer.records(&scene.topic)?)
+}
+
+/// The batches in the log carry one producer's sequence numbers from 0 on, or none. Only our own broker's log can be read.
+fn in_sequence(scene: &Scene<'_>, is_idempotent: bool) -> Result<()> {
+    /// Less were no small batches.
+    const BATCHES: usize = 10;
+    let Some(data) = scene.cluster.data() else { return Ok(()) };
+    let batches = batches(&data.join(format!("{}-0", scene.topic)))?;
+    ensure!(batches.len() >= BATCHES, "{} batches were written", batches.len());
+    let producer_id = batches[0].producer_id;
+    ensure!(is_idempotent == (producer_id >= 0), "the producer has the id {producer_id}");
+    for batch in batches {
+        let epoch_and_sequence = if is_idempotent { (0, batch.base_offset) } else { (-1, -1) };
+        let found = (batch.producer_epoch, i64::from(batch.base_sequence));
+        ensure!(batch.producer_id == producer_id && found == epoch_and_sequence, "no sequence: {batch:?}");
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `scenarios.yaml` times the client families.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,10 @@ use dohle_integration_tests::waiting::PATIENCE;
 use libtest_mimic::{Completion, Trial};
 
 use crate::stage::{Suite, explained_by, trial};
-use crate::{consuming, group_members, group_takeover, kills, producing, refusals, topics};
+use crate::{
+    admin, consuming, group_members, group_takeover, kills, large_records, partitioning, payloads, producing, refusals,
+    seeking, topics,
+};
 
 /// What a scenario of one family has to work with, on the shared broker.
 pub(crate) struct Scene<'a> {
@@ -25,6 +29,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) topic: String,
     /// The group of this test.
     pub(crate) group: String,
+    /// What the family's driver leaves out of this scenario, and nothing else.
+    pub(crate) leaves_out: BTreeSet<String>,
 }
 
 impl Scene<'_> {
@@ -54,6 +60,13 @@ fn judge(id: &str) -> Result<Judge> {
         "produce-callbacks" => Judge::OnSharedBroker(producing::callbacks),
         "produce-idempotent" => Judge::OnSharedBroker(producing::idempotent),
         "produce-through-kills" => Judge::WithBrokerOfItsOwn(kills::produce_through_kills),
+        "in-flight" => Judge::OnSharedBroker(producing::in_flight),
+        "partitioning" => Judge::OnSharedBroker(partitioning::partitioning),
+        "payloads" => Judge::OnSharedBroker(payloads::payloads),
+        "large-records" => Judge::OnSharedBroker(large_records::large_records),
+        "seek" => Judge::OnSharedBroker(seeking::seek),
+        "pause" => Judge::OnSharedBroker(seeking::pause),
+        "admin" => Judge::OnSharedBroker(admin::admin),
         "consume-automatic" => Judge::OnSharedBroker(consuming::automatic),
         "consume-manual" => Judge::OnSharedBroker(consuming::manual),
         "consume-own-offsets" => Judge::OnSharedBroker(consuming::own_offsets),
@@ -104,7 +117,9 @@ fn run(suite: &Suite, family: &Family, scenario: &Scenario, judge: &Judge) -> Re
             let cluster = suite.cluster()?;
             let observer = Observer::new(cluster.bootstrap())?;
             let topic = suite.name(&format!("{}-{}", scenario.id, family.name()));
-            let scene = Scene { family, cluster, observer, group: format!("{topic}-group"), topic };
+            let leaves_out = scenario.leaves_out.get(family.name());
+            let leaves_out = leaves_out.map(|reasons| reasons.keys().cloned().collect()).unwrap_or_default();
+            let scene = Scene { family, cluster, observer, group: format!("{topic}-group"), topic, leaves_out };
             let result = play(&scene).with_context(|| scenario.about.clone());
             explained_by(&scene.cluster, result)?;
         }
