@@ -1,8 +1,12 @@
-//! What DescribeConfigs answers for topics and brokers: value, source, synonyms, and whether it may be changed.
+//! What DescribeConfigs answers for topics, brokers, groups and subscriptions to clients' metrics: value, source, synonyms,
+//! and whether it may be changed.
 
 use std::collections::BTreeMap;
 
-use crate::property::{DefaultValue, Property, Scope, UpdateMode, properties};
+use crate::dynamic_layers::synonyms;
+use crate::dynamic_rules::find_dynamic;
+use crate::group_config;
+use crate::property::{DefaultValue, Property, Scope, properties};
 use crate::resolution::listener_property;
 use crate::server_config::{ConfigSource, ServerConfig};
 use crate::topic_config::broker_default;
@@ -74,7 +78,7 @@ pub fn describe_topic(
             continue;
         }
         let value = match own {
-            Some(text) => property.parse(text).unwrap_or_else(|_| Value::Text(text.clone())),
+            Some(text) => value_of(Some(property), text),
             None => broker_default(property, |name| server.value(name).clone()),
         };
         let mut layers = Vec::new();
@@ -89,8 +93,45 @@ pub fn describe_topic(
     described
 }
 
-/// Describes the node, by name of property. `requested`: only these; unknown ones are left out unless the node's file
-/// sets them.
+/// The settings of a topic with `overrides` as CreateTopics answers them, by name of property: of all the names under which
+/// a broker may have set one, that counts which is set in the strongest layer.
+#[must_use]
+pub fn describe_new_topic(server: &ServerConfig, overrides: &BTreeMap<String, String>) -> Vec<DescribedConfig> {
+    let layers = [
+        (&server.layers().broker, ConfigSource::DynamicBroker),
+        (&server.layers().default, ConfigSource::DynamicDefaultBroker),
+        (server.static_values(), ConfigSource::StaticBroker),
+    ];
+    let wanted = Wanted { names: None, synonyms: false, documentation: false };
+    let mut described = Vec::new();
+    for property in properties().of(Scope::Topic) {
+        let own = overrides.get(property.name);
+        if property.is_internal && own.is_none() {
+            continue;
+        }
+        let set_for_brokers = || {
+            let set = layers.iter().flat_map(|(layer, source)| {
+                let of_layer = move |synonym: &crate::property::Synonym| {
+                    let text = layer.get(synonym.name)?;
+                    let number = text.parse::<i64>().ok().filter(|_| synonym.factor != 1);
+                    let text = number.map_or_else(|| text.clone(), |number| (number * synonym.factor).to_string());
+                    Some((text, *source))
+                };
+                property.synonyms.iter().filter_map(of_layer)
+            });
+            set.into_iter().next()
+        };
+        let (value, source) = match own.map(|text| (text.clone(), ConfigSource::Topic)).or_else(set_for_brokers) {
+            Some((text, source)) => (Value::Text(text), source),
+            None => (property.default_value(), ConfigSource::Default),
+        };
+        let layer = ConfigSynonym { name: property.name.to_owned(), value: None, source };
+        described.push(entry(property.name, Some(property), value, false, vec![layer], wanted));
+    }
+    described
+}
+
+/// Describes the node, by name of property. `requested`: only these; unknown ones are left out unless they are set.
 #[must_use]
 pub fn describe_broker(
     server: &ServerConfig,
@@ -101,26 +142,119 @@ pub fn describe_broker(
     let wanted = Wanted { names: requested, synonyms: include_synonyms, documentation: include_documentation };
     let known = properties().of(Scope::Broker);
     let shown = known.iter().filter(|property| !property.is_internal).map(|property| property.name);
-    let mut names: Vec<&str> = shown.chain(server.static_values().keys().map(String::as_str)).collect();
+    let mut names: Vec<&str> = shown.chain(server.set_values().keys().map(String::as_str)).collect();
     names.sort_unstable();
     names.dedup();
     let mut described = Vec::new();
     for name in names.into_iter().filter(|name| wanted.includes(name)) {
-        let exact = properties().find(Scope::Broker, name);
-        let property = exact.or_else(|| listener_property(name));
-        let value = match (exact, property, server.static_values().get(name)) {
-            (Some(_), ..) => server.value(name).clone(),
-            (None, Some(property), Some(text)) => property.parse(text).unwrap_or_else(|_| Value::Text(text.clone())),
-            (None, None, Some(text)) => Value::Text(text.clone()),
-            (None, _, None) => Value::Null,
+        let value = match (properties().find(Scope::Broker, name), server.set_values().get(name)) {
+            (Some(_), _) => server.value(name).clone(),
+            (None, Some(text)) => value_of(find_broker_property(name), text),
+            (None, None) => Value::Null,
         };
-        // Kafka looks for the whole name, and finds none with a listener's prefix.
-        let is_read_only = exact.is_none_or(|property| property.update_mode == UpdateMode::ReadOnly);
-        let is_sensitive = property.is_none_or(Property::is_sensitive);
-        let layers = broker_layers(server, name, is_sensitive);
-        described.push(entry(name, property, value, is_read_only, layers, wanted));
+        described.push(broker_entry(server, name, value, |_| true, wanted));
     }
     described
+}
+
+/// Describes what is set for all brokers while they run, by name of property; nothing else.
+#[must_use]
+pub fn describe_broker_default(
+    server: &ServerConfig,
+    requested: Option<&[String]>,
+    include_synonyms: bool,
+    include_documentation: bool,
+) -> Vec<DescribedConfig> {
+    let wanted = Wanted { names: requested, synonyms: include_synonyms, documentation: include_documentation };
+    let set = server.layers().default.iter().filter(|(name, _)| wanted.includes(name));
+    let is_shown = |source| source == ConfigSource::DynamicDefaultBroker;
+    set.map(|(name, text)| broker_entry(server, name, Value::Text(text.clone()), is_shown, wanted)).collect()
+}
+
+fn broker_entry(
+    server: &ServerConfig,
+    name: &str,
+    value: Value,
+    shows: impl Fn(ConfigSource) -> bool,
+    wanted: Wanted<'_>,
+) -> DescribedConfig {
+    let property = find_broker_property(name);
+    // Kafka looks for the whole name, and finds none with a listener's prefix.
+    let is_read_only = find_dynamic(name).is_none();
+    let is_sensitive = property.is_none_or(Property::is_sensitive);
+    let mut layers = broker_layers(server, name, is_sensitive);
+    layers.retain(|layer| shows(layer.source));
+    entry(name, property, value, is_read_only, layers, wanted)
+}
+
+/// Describes a group with `overrides`, by name of property, whether it exists or not. `requested`: only these; unknown ones
+/// are left out.
+#[must_use]
+pub fn describe_group(
+    server: &ServerConfig,
+    overrides: &BTreeMap<String, String>,
+    requested: Option<&[String]>,
+    include_synonyms: bool,
+    include_documentation: bool,
+) -> Vec<DescribedConfig> {
+    let wanted = Wanted { names: requested, synonyms: include_synonyms, documentation: include_documentation };
+    let describe = |property: &'static Property| {
+        let name = property.name;
+        let own = overrides.get(name).map(|text| value_of(Some(property), text));
+        let mut layers = Vec::new();
+        if let Some(value) = &own {
+            layers.push(ConfigSynonym { name: name.to_owned(), value: value.text(), source: ConfigSource::Group });
+        }
+        match property.synonyms.first() {
+            Some(synonym) => layers.extend(broker_layers(server, synonym.name, false)),
+            None => layers.push(ConfigSynonym {
+                name: name.to_owned(),
+                value: property.default_value().text(),
+                source: ConfigSource::Default,
+            }),
+        }
+        let value = own.unwrap_or_else(|| group_config::fallback(server, name));
+        entry(name, Some(property), value, false, layers, wanted)
+    };
+    properties().of(Scope::Group).iter().filter(|property| wanted.includes(property.name)).map(describe).collect()
+}
+
+/// Describes a subscription to clients' metrics, by name of property, whether it exists or not. `requested`: only these;
+/// unknown ones are left out.
+#[must_use]
+pub fn describe_client_metrics(
+    settings: &BTreeMap<String, String>,
+    requested: Option<&[String]>,
+    include_synonyms: bool,
+    include_documentation: bool,
+) -> Vec<DescribedConfig> {
+    let wanted = Wanted { names: requested, synonyms: include_synonyms, documentation: include_documentation };
+    let describe = |property: &'static Property| {
+        let name = property.name;
+        let own = settings.get(name).map(|text| value_of(Some(property), text));
+        let layer = own.as_ref().map(|value| ConfigSynonym {
+            name: name.to_owned(),
+            value: value.text(),
+            source: ConfigSource::ClientMetrics,
+        });
+        let value = own.unwrap_or_else(|| property.default_value());
+        entry(name, Some(property), value, false, layer.into_iter().collect(), wanted)
+    };
+    properties()
+        .of(Scope::ClientMetrics)
+        .iter()
+        .filter(|property| wanted.includes(property.name))
+        .map(describe)
+        .collect()
+}
+
+/// The property that a broker's setting of that name is for, a listener's prefix aside.
+fn find_broker_property(name: &str) -> Option<&'static Property> {
+    properties().find(Scope::Broker, name).or_else(|| find_dynamic(name)).or_else(|| listener_property(name))
+}
+
+fn value_of(property: Option<&Property>, text: &str) -> Value {
+    property.and_then(|property| property.parse(text).ok()).unwrap_or_else(|| Value::Text(text.to_owned()))
 }
 
 fn entry(
@@ -152,9 +286,16 @@ fn entry(
 fn broker_layers(server: &ServerConfig, name: &str, is_sensitive: bool) -> Vec<ConfigSynonym> {
     let names = names_of_broker_property(name);
     let hide = |text: String| (!is_sensitive).then_some(text);
-    let set = names.iter().filter_map(|name| {
-        let value = server.static_values().get(*name)?.clone();
-        Some(ConfigSynonym { name: (*name).to_owned(), value: hide(value), source: ConfigSource::StaticBroker })
+    let layers = [
+        (&server.layers().broker, ConfigSource::DynamicBroker),
+        (&server.layers().default, ConfigSource::DynamicDefaultBroker),
+        (server.static_values(), ConfigSource::StaticBroker),
+    ];
+    let set = layers.iter().flat_map(|(layer, source)| {
+        names.iter().filter_map(move |name| {
+            let value = layer.get(*name)?.clone();
+            Some(ConfigSynonym { name: (*name).to_owned(), value: hide(value), source: *source })
+        })
     });
     let defaults = names.iter().filter_map(|name| match properties().find(Scope::Broker, name)?.default {
         DefaultValue::Text(text) => Some(ConfigSynonym {
@@ -169,142 +310,11 @@ fn broker_layers(server: &ServerConfig, name: &str, is_sensitive: bool) -> Vec<C
 
 /// The names under which a broker property may be set, the one that counts most first.
 fn names_of_broker_property(name: &str) -> Vec<&str> {
-    const RETENTION: [&str; 3] = ["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
-    const ROLL: [&str; 2] = ["log.roll.ms", "log.roll.hours"];
-    const JITTER: [&str; 2] = ["log.roll.jitter.ms", "log.roll.jitter.hours"];
-    if RETENTION.contains(&name) {
-        return RETENTION.to_vec();
-    }
-    if ROLL.contains(&name) {
-        return ROLL.to_vec();
-    }
-    if JITTER.contains(&name) {
-        return JITTER.to_vec();
-    }
-    if name == "log.flush.interval.ms" {
-        return vec![name, "log.flush.scheduler.interval.ms"];
-    }
     match listener_property(name) {
         Some(property) => vec![name, property.name],
-        None => vec![name],
+        None => synonyms(name),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::Settings;
-
-    fn server(extra: &str) -> ServerConfig {
-        let text = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:19192\n\
-             listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19192\ncontroller.listener.names=CONTROLLER\n\
-             log.dirs=/data\n{extra}"
-        );
-        ServerConfig::resolve(&Settings::from_properties("s", text.as_bytes()).unwrap()).unwrap().0
-    }
-
-    /// `source:name=value; ` per layer, after value, source, type and flags.
-    fn show(described: &[DescribedConfig], name: &str) -> String {
-        let entry = described.iter().find(|entry| entry.name == name).unwrap();
-        let layers: String = entry
-            .synonyms
-            .iter()
-            .map(|layer| {
-                format!(" {}:{}={}", layer.source.code(), layer.name, layer.value.as_deref().unwrap_or("null"))
-            })
-            .collect();
-        format!(
-            "{} {} {}{}{}{layers}",
-            entry.value.as_deref().unwrap_or("null"),
-            entry.source.code(),
-            entry.config_type.name(),
-            if entry.read_only { " ro" } else { "" },
-            if entry.is_sensitive { " sensitive" } else { "" },
-        )
-    }
-
-    /// As a Kafka 4.3.1 broker answers.
-    #[test]
-    fn topics() {
-        let overrides = BTreeMap::from([
-            ("retention.ms".to_owned(), "86400000".to_owned()),
-            ("cleanup.policy".to_owned(), "compact,delete".to_owned()),
-        ]);
-        let described = describe_topic(&server(""), &overrides, None, true, false);
-        for (name, expected) in [
-            ("cleanup.policy", "compact,delete 1 LIST 1:cleanup.policy=compact,delete 5:log.cleanup.policy=delete"),
-            ("retention.ms", "86400000 1 LONG 1:retention.ms=86400000"),
-            ("segment.ms", "604800000 5 LONG"),
-            ("segment.jitter.ms", "0 5 LONG"),
-            ("flush.ms", "9223372036854775807 5 LONG"),
-            ("leader.replication.throttled.replicas", " 5 LIST"),
-            ("max.message.bytes", "1048588 5 INT 5:message.max.bytes=1048588"),
-            ("min.cleanable.dirty.ratio", "0.5 5 DOUBLE 5:log.cleaner.min.cleanable.ratio=0.5"),
-            ("remote.storage.enable", "false 5 BOOLEAN"),
-        ] {
-            assert_eq!(show(&described, name), expected, "{name}");
-        }
-        assert_eq!(described.len(), 33, "all but the internal one");
-    }
-
-    #[test]
-    fn what_the_file_sets_shows_through_topics() {
-        let server = server("log.retention.ms=5\nmessage.max.bytes=2000000\nlog.roll.hours=1\n");
-        let described = describe_topic(&server, &BTreeMap::new(), None, true, false);
-        for (name, expected) in [
-            ("retention.ms", "5 4 LONG 4:log.retention.ms=5 5:log.retention.hours=168"),
-            ("max.message.bytes", "2000000 4 INT 4:message.max.bytes=2000000 5:message.max.bytes=1048588"),
-            ("segment.ms", "3600000 5 LONG"),
-        ] {
-            assert_eq!(show(&described, name), expected, "{name}");
-        }
-    }
-
-    /// As a Kafka 4.3.1 broker answers.
-    #[test]
-    fn brokers() {
-        let server = server(
-            "zzz=5\nsuper.users=User:a\nlistener.name.plaintext.ssl.key.password=secret\noffsets.topic.replication.factor=1\n\
-             log.initial.task.delay.ms=5\n",
-        );
-        let described = describe_broker(&server, None, true, false);
-        for (name, expected) in [
-            ("node.id", "1 4 INT ro 4:node.id=1"),
-            ("broker.id", "1 4 INT ro 4:broker.id=1 5:broker.id=-1"),
-            ("log.retention.ms", "null 5 LONG"),
-            ("log.retention.minutes", "null 5 INT ro"),
-            ("log.retention.hours", "168 5 INT ro 5:log.retention.hours=168"),
-            ("log.flush.interval.ms", "null 5 LONG"),
-            ("ssl.keystore.password", "null 5 PASSWORD sensitive"),
-            ("num.io.threads", "8 5 INT 5:num.io.threads=8"),
-            ("process.roles", "broker,controller 4 LIST ro 4:process.roles=broker,controller"),
-            (
-                "offsets.topic.replication.factor",
-                "1 4 SHORT ro 4:offsets.topic.replication.factor=1 5:offsets.topic.replication.factor=3",
-            ),
-            ("zzz", "null 4 UNKNOWN ro sensitive 4:zzz=null"),
-            (
-                "log.initial.task.delay.ms",
-                "5 4 LONG ro 4:log.initial.task.delay.ms=5 5:log.initial.task.delay.ms=30000",
-            ),
-            (
-                "listener.name.plaintext.ssl.key.password",
-                "null 4 PASSWORD ro sensitive 4:listener.name.plaintext.ssl.key.password=null",
-            ),
-        ] {
-            assert_eq!(show(&described, name), expected, "{name}");
-        }
-        assert!(described.iter().all(|entry| entry.name != "unstable.api.versions.enable"), "internal and not set");
-        assert!(described.windows(2).all(|pair| pair[0].name < pair[1].name));
-    }
-
-    #[test]
-    fn only_what_is_asked_for() {
-        let names = ["retention.ms".to_owned(), "nonsense".to_owned()];
-        let described = describe_topic(&server(""), &BTreeMap::new(), Some(&names), false, true);
-        assert_eq!(described.len(), 1);
-        assert!(described[0].synonyms.is_empty() && described[0].documentation.is_some());
-        assert!(describe_broker(&server(""), Some(&names), false, false).is_empty());
-    }
-}
+mod tests;

@@ -1,16 +1,27 @@
 //! From settings to a [`ServerConfig`]: types and bounds, what is not served, and the rules between properties.
 
+mod listeners;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dohle_model::BrokerId;
 
-use crate::listener::{Advertised, Endpoint, Listener, SecurityProtocol, parse_endpoints, parse_protocols};
+use crate::dynamic_layers::DynamicLayers;
+use crate::dynamic_rules::listener_and_rest;
 use crate::property::{DefaultValue, Property, Scope, Served, properties};
-use crate::server_config::{BrokerValues, Resolved, ServerConfig};
+use crate::server_config::{BrokerValues, Resolved, ServerConfig, Sources};
 use crate::settings::{ConfigError, ConfigErrors, Origin, Settings};
 use crate::topic_config::TopicConfig;
 use crate::value::Value;
+
+use listeners::Listeners;
+
+/// What single listeners may have of their own here.
+const SERVED_OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
 
 struct Resolution<'a> {
     settings: &'a Settings,
@@ -19,15 +30,23 @@ struct Resolution<'a> {
     warnings: Vec<String>,
     /// What is set and not served, by what is missing.
     not_served: BTreeMap<&'static str, Vec<&'a str>>,
+    /// Whether what the file says is warned of, too: not again when dynamic settings change.
+    warns_of_file: bool,
 }
 
-pub(crate) fn resolve(settings: &Settings) -> Result<(ServerConfig, Vec<String>), ConfigErrors> {
+/// Resolves what a file says with dynamic settings over it. Of what has no effect only those are warned of.
+pub(crate) fn resolve_layers(
+    file: &Arc<Settings>,
+    layers: &DynamicLayers,
+) -> Result<(ServerConfig, Vec<String>), ConfigErrors> {
+    let settings = layers.over(file);
     let mut resolution = Resolution {
-        settings,
+        settings: &settings,
         values: BrokerValues::defaults(),
         errors: Vec::new(),
-        warnings: settings.warnings().to_vec(),
+        warnings: if layers.is_empty() { file.warnings().to_vec() } else { Vec::new() },
         not_served: BTreeMap::new(),
+        warns_of_file: layers.is_empty(),
     };
     resolution.read_all();
     resolution.check_required();
@@ -38,13 +57,7 @@ pub(crate) fn resolve(settings: &Settings) -> Result<(ServerConfig, Vec<String>)
     } else {
         None
     };
-    resolution.finish(listeners)
-}
-
-struct Listeners {
-    brokers: Vec<Listener>,
-    controllers: Vec<Listener>,
-    inter_broker: String,
+    resolution.finish(listeners, file, layers)
 }
 
 impl<'a> Resolution<'a> {
@@ -69,20 +82,25 @@ impl<'a> Resolution<'a> {
 
     fn read_all(&mut self) {
         for (name, setting) in self.settings.iter() {
+            let is_dynamic = matches!(setting.origin, Origin::Dynamic { .. });
+            let warns = is_dynamic || self.warns_of_file;
+            let of_brokers_that_run = || properties().find(Scope::BrokerDynamic, name).filter(|_| is_dynamic);
             if let Some(property) = properties().find(Scope::Broker, name) {
+                self.read(property, name, &setting.value, &setting.origin);
+            } else if let Some(property) = of_brokers_that_run() {
                 self.read(property, name, &setting.value, &setting.origin);
             } else if let Some(property) = listener_property(name) {
                 match property.parse(&setting.value) {
-                    Ok(_) if property.name == "max.connections" => {}
+                    Ok(_) if SERVED_OF_LISTENERS.contains(&property.name) || !warns => {}
                     Ok(_) => self.not_served.entry("settings of single listeners").or_default().push(name),
                     Err(message) => self.error(name, message),
                 }
             } else if let Some(property) = properties().find(Scope::Authorizer, name) {
                 self.note_served(property, name, &setting.origin);
-            } else {
+            } else if warns {
                 self.warnings.push(format!("{}: unknown property {name} is ignored", setting.origin));
             }
-            if setting.value.contains("${") {
+            if setting.value.contains("${") && warns {
                 self.warnings.push(format!("{}: {name} is taken as it is written, ${{...}} included", setting.origin));
             }
         }
@@ -110,6 +128,7 @@ impl<'a> Resolution<'a> {
         match property.served {
             Served::Yes => {}
             Served::NotYet { .. } if *origin == Origin::BuiltIn => {}
+            Served::NotYet { .. } if !self.warns_of_file && !matches!(origin, Origin::Dynamic { .. }) => {}
             Served::NotYet { why } => self.not_served.entry(why).or_default().push(name),
             Served::Refused { why } => {
                 let default = match property.default {
@@ -197,19 +216,17 @@ impl<'a> Resolution<'a> {
     fn check_logs(&mut self) {
         let defaults = TopicConfig::of_broker(&self.values);
         self.require("log.roll.ms", defaults.segment_ms >= 1, || {
-            "log.roll.ms (or log.roll.hours) must be greater than or equal to 1".to_owned()
+            "log.roll.ms must be greater than or equal to 1".to_owned()
         });
         self.require("log.roll.jitter.ms", defaults.segment_jitter_ms >= 0, || {
-            "log.roll.jitter.ms (or log.roll.jitter.hours) must be greater than or equal to 0".to_owned()
+            "log.roll.jitter.ms must be greater than or equal to 0".to_owned()
         });
         self.require("log.retention.ms", defaults.retention_ms >= 1 || defaults.retention_ms == -1, || {
-            "log.retention.ms (or log.retention.minutes, or log.retention.hours) must be unlimited (-1) or, greater than or \
-             equal to 1"
-                .to_owned()
+            "log.retention.ms must be unlimited (-1) or, greater than or equal to 1".to_owned()
         });
         let per_thread = self.number("log.cleaner.dedupe.buffer.size") / self.number("log.cleaner.threads").max(1);
         self.require("log.cleaner.dedupe.buffer.size", per_thread > 1024 * 1024, || {
-            "log.cleaner.dedupe.buffer.size must be at least 1MB for each of log.cleaner.threads.".to_owned()
+            "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.".to_owned()
         });
         let codec = self.number("offsets.topic.compression.codec");
         self.require("offsets.topic.compression.codec", (0..=4).contains(&codec), || {
@@ -246,7 +263,7 @@ impl<'a> Resolution<'a> {
         });
         let (heartbeat, session) =
             (self.number("broker.heartbeat.interval.ms"), self.number("broker.session.timeout.ms"));
-        if heartbeat.saturating_mul(2) > session {
+        if self.warns_of_file && heartbeat.saturating_mul(2) > session {
             self.warnings.push(format!(
                 "broker.heartbeat.interval.ms ({heartbeat}) should be at most half of broker.session.timeout.ms ({session})"
             ));
@@ -327,170 +344,6 @@ impl<'a> Resolution<'a> {
         });
     }
 
-    fn listeners(&mut self) -> Option<Listeners> {
-        let protocols = match self.protocols() {
-            Ok(protocols) => protocols,
-            Err(message) => {
-                self.error("listener.security.protocol.map", message);
-                return None;
-            }
-        };
-        let endpoints = match parse_endpoints(self.values.list("listeners"), &protocols, true) {
-            Ok(endpoints) => endpoints,
-            Err(message) => {
-                self.error("listeners", format!("listeners: {message}"));
-                return None;
-            }
-        };
-        let advertised = match self.values.get("advertised.listeners") {
-            Value::List(entries) => match parse_endpoints(entries, &protocols, false) {
-                Ok(advertised) => Some(advertised),
-                Err(message) => {
-                    self.error("advertised.listeners", format!("advertised.listeners: {message}"));
-                    return None;
-                }
-            },
-            _ => None,
-        };
-        let controller_names: Vec<String> =
-            self.values.list("controller.listener.names").iter().map(|name| name.to_ascii_uppercase()).collect();
-        self.check_controller_names(&controller_names, &endpoints);
-        self.check_advertised(advertised.as_deref().unwrap_or(&endpoints), &endpoints, &controller_names);
-        for endpoint in &endpoints {
-            let protocol = protocols[&endpoint.name];
-            let name = &endpoint.name;
-            self.require("listeners", protocol == SecurityProtocol::Plaintext, || {
-                format!(
-                    "listeners: {name} uses {} (listener.security.protocol.map), and TLS and SASL are not served yet: \
-                     only PLAINTEXT is",
-                    protocol.name()
-                )
-            });
-        }
-        let inter_broker =
-            self.inter_broker(&protocols, advertised.as_deref().unwrap_or(&endpoints), &controller_names);
-        let (mut brokers, mut controllers) = (Vec::new(), Vec::new());
-        for endpoint in endpoints {
-            let advertised = match &advertised {
-                None => advertise(&endpoint),
-                Some(advertised) => advertised
-                    .iter()
-                    .find(|advertised| advertised.name == endpoint.name)
-                    .map_or(Advertised::Nowhere, advertise),
-            };
-            let is_controllers = controller_names.contains(&endpoint.name);
-            let protocol = protocols[&endpoint.name];
-            let Endpoint { name, host, port } = endpoint;
-            let host = host.filter(|host| host != "0.0.0.0");
-            let listener = Listener { name, protocol, host, port, advertised };
-            if is_controllers { controllers.push(listener) } else { brokers.push(listener) }
-        }
-        Some(Listeners { brokers, controllers, inter_broker })
-    }
-
-    /// The protocol of each listener name. Controllers' names default to PLAINTEXT where nothing asks for more.
-    fn protocols(&self) -> Result<BTreeMap<String, SecurityProtocol>, String> {
-        let map = self.values.string("listener.security.protocol.map").unwrap_or_default();
-        let mut protocols = parse_protocols(map)?;
-        if !self.is_set("listener.security.protocol.map") {
-            let is_secure = |name: &str| name != "PLAINTEXT" && protocols.contains_key(&name.to_ascii_uppercase());
-            let names = self.values.list("controller.listener.names");
-            let listeners = self.values.list("listeners").iter().filter_map(|entry| entry.split(':').next());
-            if !names.iter().map(String::as_str).chain(listeners).any(is_secure) {
-                for name in names {
-                    protocols.insert(name.to_ascii_uppercase(), SecurityProtocol::Plaintext);
-                }
-            }
-        }
-        Ok(protocols)
-    }
-
-    fn check_controller_names(&mut self, names: &[String], endpoints: &[Endpoint]) {
-        // Without a file no controller port is named, and none is needed.
-        if !self.settings.has_file() {
-            return;
-        }
-        let named = names.iter().filter(|name| endpoints.iter().any(|endpoint| endpoint.name == **name)).count();
-        self.require("controller.listener.names", named > 0, || {
-            "controller.listener.names must contain at least one value appearing in the 'listeners' configuration when running \
-             the KRaft controller role"
-                .to_owned()
-        });
-        self.require("controller.listener.names", named == 0 || named == names.len(), || {
-            "controller.listener.names must only contain values appearing in the 'listeners' configuration when running the \
-             KRaft controller role"
-                .to_owned()
-        });
-    }
-
-    fn check_advertised(&mut self, advertised: &[Endpoint], endpoints: &[Endpoint], controller_names: &[String]) {
-        let is_broker = |endpoint: &&Endpoint| !controller_names.contains(&endpoint.name);
-        let name = if self.is_set("advertised.listeners") { "advertised.listeners" } else { "listeners" };
-        self.require(name, advertised.iter().any(|endpoint| is_broker(&endpoint)), || {
-            "There must be at least one broker advertised listener. Perhaps all listeners appear in \
-             controller.listener.names?"
-                .to_owned()
-        });
-        let listener_names: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.name.as_str()).collect();
-        for endpoint in advertised.iter().filter(is_broker) {
-            self.require(name, listener_names.contains(&endpoint.name.as_str()), || {
-                format!(
-                    "advertised.listeners listener names must be equal to or a subset of the ones defined in listeners. \
-                     Found {}. The valid options based on the current configuration are {}",
-                    endpoint.name,
-                    listener_names.join(",")
-                )
-            });
-            self.require(name, endpoint.host.as_deref() != Some("0.0.0.0"), || {
-                let advice = if name == "listeners" {
-                    " Set advertised.listeners, or leave the host in listeners empty."
-                } else {
-                    ""
-                };
-                format!(
-                    "advertised.listeners cannot use the nonroutable meta-address 0.0.0.0. Use a routable IP address.{advice}"
-                )
-            });
-        }
-    }
-
-    fn inter_broker(
-        &mut self,
-        protocols: &BTreeMap<String, SecurityProtocol>,
-        advertised: &[Endpoint],
-        controller_names: &[String],
-    ) -> String {
-        let chosen = self.values.string("inter.broker.listener.name").map(str::to_ascii_uppercase);
-        let options: Vec<&str> = advertised
-            .iter()
-            .map(|endpoint| endpoint.name.as_str())
-            .filter(|name| !controller_names.iter().any(|controller| controller == name))
-            .collect();
-        if let Some(chosen) = &chosen {
-            self.require("inter.broker.listener.name", !self.is_set("security.inter.broker.protocol"), || {
-                "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.".to_owned()
-            });
-            if !protocols.contains_key(chosen) {
-                let message = format!(
-                    "Listener with name {chosen} defined in inter.broker.listener.name not found in \
-                     listener.security.protocol.map."
-                );
-                self.error("inter.broker.listener.name", message);
-                return chosen.clone();
-            }
-        }
-        let name = chosen
-            .unwrap_or_else(|| self.values.string("security.inter.broker.protocol").unwrap_or("PLAINTEXT").to_owned());
-        self.require("inter.broker.listener.name", options.contains(&name.as_str()), || {
-            format!(
-                "inter.broker.listener.name must be a listener name defined in advertised.listeners (it is {name}). The valid \
-                 options based on currently configured listeners are {}",
-                options.join(",")
-            )
-        });
-        name
-    }
-
     fn log_dirs(&self) -> Vec<String> {
         match self.values.get("log.dirs") {
             Value::List(dirs) => dirs.clone(),
@@ -498,7 +351,12 @@ impl<'a> Resolution<'a> {
         }
     }
 
-    fn finish(mut self, listeners: Option<Listeners>) -> Result<(ServerConfig, Vec<String>), ConfigErrors> {
+    fn finish(
+        mut self,
+        listeners: Option<Listeners>,
+        file: &Arc<Settings>,
+        layers: &DynamicLayers,
+    ) -> Result<(ServerConfig, Vec<String>), ConfigErrors> {
         let listeners = match listeners {
             Some(listeners) if self.errors.is_empty() => listeners,
             _ => return Err(ConfigErrors(self.errors)),
@@ -511,12 +369,21 @@ impl<'a> Resolution<'a> {
             Some(dir) => PathBuf::from(dir),
             None => log_dirs[0].clone(),
         };
-        let mut static_values: BTreeMap<String, String> =
-            self.settings.iter().map(|(name, setting)| (name.to_owned(), setting.value.clone())).collect();
         let node_id = self.number("node.id");
-        for name in ["node.id", "broker.id"] {
-            static_values.entry(name.to_owned()).or_insert_with(|| node_id.to_string());
-        }
+        let by_name = |settings: &Settings| {
+            let mut values: BTreeMap<String, String> =
+                settings.iter().map(|(name, setting)| (name.to_owned(), setting.value.clone())).collect();
+            for name in ["node.id", "broker.id"] {
+                values.entry(name.to_owned()).or_insert_with(|| node_id.to_string());
+            }
+            values
+        };
+        let sources = Sources {
+            file: Arc::clone(file),
+            static_values: by_name(file),
+            layers: layers.clone(),
+            set_values: by_name(self.settings),
+        };
         let config = ServerConfig::assemble(Resolved {
             node_id: BrokerId(i32::try_from(node_id).expect("node.id is an INT")),
             listeners: listeners.brokers,
@@ -526,22 +393,15 @@ impl<'a> Resolution<'a> {
             metadata_log_dir,
             topic_defaults: TopicConfig::of_broker(&self.values),
             values: self.values,
-            static_values,
+            sources,
         });
         Ok((config, self.warnings))
     }
 }
 
-fn advertise(endpoint: &Endpoint) -> Advertised {
-    match &endpoint.host {
-        Some(host) => Advertised::Address { host: host.clone(), port: endpoint.port },
-        None => Advertised::LocalAddress { port: endpoint.port },
-    }
-}
-
 /// The property that `listener.name.<listener>[.<mechanism>].<property>` sets for one listener.
 pub(crate) fn listener_property(name: &str) -> Option<&'static Property> {
-    let (_, rest) = name.strip_prefix("listener.name.")?.split_once('.')?;
+    let (_, rest) = listener_and_rest(name)?;
     let find = |name| properties().find(Scope::Broker, name);
     find(rest).or_else(|| find(rest.split_once('.')?.1))
 }
@@ -563,6 +423,3 @@ fn parse_voter(voter: &str) -> Result<i64, String> {
     }
     id.trim().parse::<i32>().map(i64::from).map_err(|_| malformed())
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dohle_model::BrokerId;
 
+use crate::dynamic_layers::DynamicLayers;
 use crate::listener::Listener;
 use crate::property::{Property, Scope, properties};
 use crate::settings::{ConfigErrors, Settings};
@@ -24,6 +26,12 @@ pub enum ConfigSource {
     StaticBroker,
     /// Kafka's default.
     Default,
+    /// The level of a logger.
+    BrokerLogger,
+    /// A subscription to clients' metrics.
+    ClientMetrics,
+    /// The group's own override.
+    Group,
 }
 
 impl ConfigSource {
@@ -36,6 +44,9 @@ impl ConfigSource {
             Self::DynamicDefaultBroker => 3,
             Self::StaticBroker => 4,
             Self::Default => 5,
+            Self::BrokerLogger => 6,
+            Self::ClientMetrics => 7,
+            Self::Group => 8,
         }
     }
 }
@@ -121,7 +132,28 @@ pub(crate) struct Resolved {
     pub(crate) metadata_log_dir: PathBuf,
     pub(crate) topic_defaults: TopicConfig,
     pub(crate) values: BrokerValues,
+    pub(crate) sources: Sources,
+}
+
+/// What the values were made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Sources {
+    /// What the operator wrote.
+    pub(crate) file: Arc<Settings>,
+    /// The same by name, with what follows from it.
     pub(crate) static_values: BTreeMap<String, String>,
+    /// What was set while the node ran.
+    pub(crate) layers: DynamicLayers,
+    /// Everything that is set, in whichever layer counts.
+    pub(crate) set_values: BTreeMap<String, String>,
+}
+
+/// In which line of which file something stands does not count.
+impl PartialEq for Sources {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { file: _, static_values, layers, set_values } = self;
+        *static_values == other.static_values && *layers == other.layers && *set_values == other.set_values
+    }
 }
 
 macro_rules! server_config {
@@ -146,7 +178,7 @@ macro_rules! server_config {
             pub topic_defaults: TopicConfig,
             $(#[doc = concat!("`", $name, "`")] pub $field: $type,)*
             values: BrokerValues,
-            static_values: BTreeMap<String, String>,
+            sources: Sources,
         }
 
         impl ServerConfig {
@@ -162,7 +194,7 @@ macro_rules! server_config {
                     metadata_log_dir: resolved.metadata_log_dir,
                     topic_defaults: resolved.topic_defaults,
                     values: resolved.values,
-                    static_values: resolved.static_values,
+                    sources: resolved.sources,
                 }
             }
         }
@@ -259,7 +291,7 @@ impl ServerConfig {
     /// Everything that is wrong, not only the first thing: values that do not parse or are out of bounds, properties
     /// that contradict each other, and properties whose silent neglect would endanger security, roles or durability.
     pub fn resolve(settings: &Settings) -> Result<(Self, Vec<String>), ConfigErrors> {
-        crate::resolution::resolve(settings)
+        crate::resolution::resolve_layers(&Arc::new(settings.clone()), &DynamicLayers::default())
     }
 
     /// The configuration of a node that is started without a file ([`Settings::built_in`]), listening on `listen`
@@ -285,12 +317,52 @@ impl ServerConfig {
     /// Where a broker property's value comes from.
     #[must_use]
     pub fn origin(&self, name: &str) -> ConfigSource {
-        if self.static_values.contains_key(name) { ConfigSource::StaticBroker } else { ConfigSource::Default }
+        let Sources { static_values, layers, .. } = &self.sources;
+        if layers.broker.contains_key(name) {
+            ConfigSource::DynamicBroker
+        } else if layers.default.contains_key(name) {
+            ConfigSource::DynamicDefaultBroker
+        } else if static_values.contains_key(name) {
+            ConfigSource::StaticBroker
+        } else {
+            ConfigSource::Default
+        }
     }
 
     /// Everything that the file and the command line set, as written, unknown properties among it.
     #[must_use]
     pub fn static_values(&self) -> &BTreeMap<String, String> {
-        &self.static_values
+        &self.sources.static_values
+    }
+
+    /// Everything that is set in any way, as written, unknown properties among it; of several layers the strongest.
+    #[must_use]
+    pub fn set_values(&self) -> &BTreeMap<String, String> {
+        &self.sources.set_values
+    }
+
+    /// What was set while the node ran.
+    #[must_use]
+    pub fn layers(&self) -> &DynamicLayers {
+        &self.sources.layers
+    }
+
+    /// `listener.name.<listener>.<name>` as a whole number; `None` where it is not set.
+    #[must_use]
+    pub fn listener_number(&self, listener: &str, name: &str) -> Option<i64> {
+        let full = format!("listener.name.{}.{name}", listener.to_ascii_lowercase());
+        self.sources.set_values.get(&full)?.trim().parse().ok()
+    }
+
+    /// The same file with other dynamic settings over it. With it come warnings: what is set dynamically and does nothing
+    /// here.
+    ///
+    /// # Errors
+    /// As for [`resolve`](Self::resolve).
+    pub fn with_layers(&self, layers: &DynamicLayers) -> Result<(Self, Vec<String>), ConfigErrors> {
+        if *layers == self.sources.layers {
+            return Ok((self.clone(), Vec::new()));
+        }
+        crate::resolution::resolve_layers(&self.sources.file, layers)
     }
 }

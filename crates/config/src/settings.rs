@@ -30,6 +30,11 @@ pub enum Origin {
     },
     /// Nowhere: what a node takes that is started without a file.
     BuiltIn,
+    /// Set while the node ran.
+    Dynamic {
+        /// For whom, in words.
+        layer: &'static str,
+    },
 }
 
 impl fmt::Display for Origin {
@@ -39,6 +44,7 @@ impl fmt::Display for Origin {
             Self::File { file } => f.write_str(file),
             Self::Option { name } => f.write_str(name),
             Self::BuiltIn => f.write_str("built-in settings"),
+            Self::Dynamic { layer } => f.write_str(layer),
         }
     }
 }
@@ -196,6 +202,11 @@ impl Settings {
     /// Sets a property, over what was there.
     pub fn set(&mut self, name: &str, value: &str, origin: Origin) {
         self.entries.insert(name.trim().to_owned(), Setting { value: value.trim().to_owned(), origin });
+    }
+
+    /// Takes a property back.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.entries.remove(name);
     }
 
     /// Takes `name=value` from the command line, over what was there.

@@ -290,7 +290,9 @@ impl Valid {
             },
             Self::OneOf { words, ignore_case } => {
                 let allowed = |entry: &str| {
-                    words.iter().any(|word| if *ignore_case { word.eq_ignore_ascii_case(entry) } else { *word == entry })
+                    words
+                        .iter()
+                        .any(|word| if *ignore_case { word.eq_ignore_ascii_case(entry) } else { *word == entry })
                 };
                 let good = match value {
                     Value::Text(text) => allowed(text),
@@ -317,10 +319,10 @@ impl Valid {
                 _ => Ok(()),
             },
             Self::OffsetReset => match value {
-                Value::Text(text) if !is_offset_reset(text) => Err(
-                    "it must be one of latest, earliest, or by_duration:PnDTnHnMn.nS with a duration that is not negative"
-                        .to_owned(),
-                ),
+                Value::Text(text) if !is_offset_reset(text) => Err(format!(
+                    "Invalid value `{text}` for configuration {name}. The value must be either 'earliest', 'latest' or of \
+                     the format 'by_duration:<PnDTnHnMn.nS>'."
+                )),
                 _ => Ok(()),
             },
         }
