@@ -75,7 +75,7 @@ fn append_error(error: &ProduceError) -> LogAccessError {
         ProduceError::NotLeader => LogAccessError::NotLeader,
         ProduceError::NotHosted => LogAccessError::UnknownPartition,
         ProduceError::NotEnoughReplicas { .. } => LogAccessError::NotEnoughReplicas,
-        ProduceError::TimedOut => LogAccessError::TimedOut,
+        ProduceError::TimedOut { .. } => LogAccessError::TimedOut,
         ProduceError::Append(error) => LogAccessError::Storage(error.to_string()),
         ProduceError::Storage(reason) => LogAccessError::Storage(reason.to_string()),
     }

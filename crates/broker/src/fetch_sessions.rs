@@ -20,8 +20,11 @@ const FINAL_EPOCH: i32 = -1;
 /// A session that was not used for so long may be evicted, and a session older than this by a more valuable one.
 const EVICTION_MS: i64 = 120_000;
 
+/// How many partitions all sessions remember together: a client may name as many as it likes, existing or not.
+const PARTITIONS_MAX: usize = 1_000_000;
+
 /// A topic as requests name it: by id from version 13 on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum FetchTopicKey {
     Name(TopicName),
     Id(TopicId),
@@ -31,6 +34,8 @@ pub(crate) enum FetchTopicKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FetchPosition {
     pub(crate) offset: i64,
+    /// Where the log of a follower starts, -1 where it is none or does not say.
+    pub(crate) log_start_offset: i64,
     /// At most so many bytes.
     pub(crate) max_bytes: i32,
     /// The leader epoch that the client knows, -1 for none.
@@ -124,7 +129,7 @@ pub(crate) struct FetchSessions(Mutex<Cache>);
 impl FetchSessions {
     /// At most `slots_max` sessions (`max.incremental.fetch.session.cache.slots`).
     pub(crate) fn new(slots_max: usize) -> Self {
-        Self(Mutex::new(Cache { slots_max, sessions: BTreeMap::new() }))
+        Self(Mutex::new(Cache { slots_max, partitions_max: PARTITIONS_MAX, sessions: BTreeMap::new() }))
     }
 
     /// What a request fetches.
@@ -157,7 +162,10 @@ impl FetchSessions {
             cache.sessions.remove(&locked.id);
             return Ok(FetchContext { targets: Vec::new(), kind: Kind::Sessionless });
         }
-        cache.touch(locked.id, locked.size(), now_ms);
+        if !cache.touch(locked.id, locked.size(), now_ms) {
+            cache.sessions.remove(&locked.id);
+            return Err(ErrorCode::FetchSessionIdNotFound);
+        }
         drop(cache);
         locked.epoch = next_epoch(locked.epoch);
         let epoch = locked.epoch;
@@ -337,6 +345,8 @@ impl Slot {
 #[derive(Debug)]
 struct Cache {
     slots_max: usize,
+    /// Over all sessions.
+    partitions_max: usize,
     sessions: BTreeMap<i32, Slot>,
 }
 
@@ -345,11 +355,23 @@ impl Cache {
         self.sessions.get(&id).map(|slot| Arc::clone(&slot.session))
     }
 
-    fn touch(&mut self, id: i32, size: usize, now_ms: i64) {
+    /// The session has been used, and has `size` partitions now; false where it has become too large to be kept.
+    fn touch(&mut self, id: i32, size: usize, now_ms: i64) -> bool {
+        let before = self.sessions.get(&id).map_or(0, |slot| slot.size);
+        if size > before && !self.has_room_for(size - before) {
+            return false;
+        }
         if let Some(slot) = self.sessions.get_mut(&id) {
             slot.size = size;
             slot.last_used_ms = now_ms;
         }
+        true
+    }
+
+    /// Whether so many more partitions can be remembered.
+    fn has_room_for(&self, partitions: usize) -> bool {
+        let taken: usize = self.sessions.values().map(|slot| slot.size).sum();
+        taken + partitions <= self.partitions_max
     }
 
     fn insert(&mut self, session: FetchSession, privileged: bool, now_ms: i64) {
@@ -358,7 +380,8 @@ impl Cache {
         self.sessions.insert(id, Slot { session, privileged, size, created_ms: now_ms, last_used_ms: now_ms });
     }
 
-    /// An unused id for a new session of `size` partitions; `None` where all slots are taken by sessions that are worth more.
+    /// An unused id for a new session of `size` partitions; `None` where all slots are taken by sessions that are worth more,
+    /// or so many partitions cannot be remembered.
     fn make_room(
         &mut self,
         privileged: bool,
@@ -369,6 +392,9 @@ impl Cache {
         if self.sessions.len() >= self.slots_max {
             let evicted = self.evictable(privileged, size, now_ms)?;
             self.sessions.remove(&evicted);
+        }
+        if !self.has_room_for(size) {
+            return None;
         }
         loop {
             let id = random_id();
@@ -397,7 +423,13 @@ mod tests {
     use super::*;
 
     fn target(partition: i32, offset: i64) -> FetchTarget {
-        let position = FetchPosition { offset, max_bytes: 1, current_leader_epoch: -1, last_fetched_epoch: -1 };
+        let position = FetchPosition {
+            offset,
+            log_start_offset: -1,
+            max_bytes: 1,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+        };
         FetchTarget { topic: FetchTopicKey::Name("t".into()), partition, position }
     }
 
@@ -531,6 +563,19 @@ mod tests {
         sessions.begin(request(id, 1, vec![]), EVICTION_MS + 1).unwrap();
         assert_eq!(open(&sessions, 1, false, EVICTION_MS + 2), NO_SESSION);
         assert_ne!(open(&sessions, 3, false, EVICTION_MS + 2), NO_SESSION);
+    }
+
+    #[test]
+    fn sessions_remember_so_many_partitions_and_no_more() {
+        let sessions = FetchSessions::new(10);
+        sessions.0.lock().partitions_max = 5;
+        let id = open(&sessions, 3, false, 0);
+        assert_eq!(open(&sessions, 3, false, 0), NO_SESSION);
+        assert_ne!(open(&sessions, 1, false, 0), NO_SESSION);
+        sessions.begin(request(id, 1, vec![target(3, 0)]), 0).unwrap();
+        let grown = sessions.begin(request(id, 2, vec![target(4, 0)]), 0);
+        assert_eq!(grown.unwrap_err(), ErrorCode::FetchSessionIdNotFound, "the client names all of them anew");
+        assert_ne!(open(&sessions, 4, false, 0), NO_SESSION, "its place is free");
     }
 
     #[test]

@@ -9,10 +9,11 @@ use dohle_log::LogSlice;
 use dohle_model::{BrokerId, LeaderEpoch, Offset};
 use dohle_protocol::ErrorCode;
 use dohle_protocol::fetch::FetchPartitionHead;
-use dohle_replication::{FetchWaiter, Partition, PartitionError};
+use dohle_replication::{Partition, PartitionError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::fetch_sessions::{FetchContext, FetchPosition, FetchTopicKey, Found};
+use crate::watching::Watching;
 
 /// What a request asks for as a whole.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,7 @@ impl Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stand {
     end: Offset,
+    log_start_offset: Offset,
     leader_epoch: Option<LeaderEpoch>,
 }
 
@@ -134,7 +136,7 @@ impl Fetching {
             if self.is_ready() {
                 return;
             }
-            if timeout_at(self.limits.deadline, watching.waiter.woken()).await.is_err() {
+            if timeout_at(self.limits.deadline, watching.woken()).await.is_err() {
                 return;
             }
         }
@@ -146,7 +148,8 @@ impl Fetching {
             None if self.limits.read_committed => partition.last_stable_offset(),
             None => partition.high_watermark(),
         };
-        Stand { end, leader_epoch: partition.leader_epoch() }
+        let log_start_offset = partition.reader().log_start_offset();
+        Stand { end, log_start_offset, leader_epoch: partition.leader_epoch() }
     }
 
     fn has_moved(&self) -> bool {
@@ -247,7 +250,9 @@ impl Fetching {
             if let Some(partition) = partition
                 && !reading.found().is_irregular
             {
-                partition.on_follower_fetch(follower, Offset(target.position.offset));
+                let log_start_offset = target.position.log_start_offset;
+                let log_start_offset = (log_start_offset >= 0).then_some(Offset(log_start_offset));
+                partition.on_follower_fetch(follower, Offset(target.position.offset), log_start_offset);
             }
         }
     }
@@ -261,29 +266,5 @@ fn error_code(error: &PartitionError, by_id: bool) -> ErrorCode {
     match error {
         PartitionError::NotHosted if by_id => ErrorCode::UnknownTopicId,
         error => error.error_code(),
-    }
-}
-
-/// Watches partitions for as long as it lives.
-struct Watching {
-    partitions: Vec<Arc<Partition>>,
-    waiter: Arc<FetchWaiter>,
-}
-
-impl Watching {
-    fn new(partitions: Vec<Arc<Partition>>) -> Self {
-        let waiter = FetchWaiter::new();
-        for partition in &partitions {
-            partition.watch(&waiter);
-        }
-        Self { partitions, waiter }
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        for partition in &self.partitions {
-            partition.unwatch(&self.waiter);
-        }
     }
 }

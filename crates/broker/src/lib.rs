@@ -7,6 +7,7 @@
 mod connection_settings;
 mod controller_change;
 mod coordinator_logs;
+mod deleting_records;
 mod fetch_sessions;
 mod fetching;
 mod handlers;
@@ -22,6 +23,7 @@ mod service;
 mod state;
 mod topic_creation;
 mod topic_index;
+mod watching;
 
 pub use connection_settings::SettingError;
 pub use lifecycle::RegistrationError;

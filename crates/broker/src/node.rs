@@ -22,7 +22,7 @@ use dohle_network::Server;
 use dohle_protocol::messages::BrokerRegistrationRequest;
 use dohle_protocol::messages::broker_registration_request::Feature;
 use dohle_quorum::{OpenStore, Quorum, QuorumError, QuorumOptions};
-use dohle_replication::{MaintenanceIntervals, ReplicaManager, ReplicaManagerOptions, StartError};
+use dohle_replication::{MaintenanceIntervals, ReplicaManager, ReplicaManagerOptions, StartError, UnopenedDirectory};
 use dohle_seams::{Environment, OffloadExt, RandomnessExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -146,6 +146,7 @@ impl Drop for Tasks {
 /// The node's folders, locked.
 struct Directories {
     logs: Vec<LogDirectory>,
+    unopened: Vec<UnopenedDirectory>,
     metadata: Option<LogDirectory>,
     metadata_id: DirectoryId,
 }
@@ -192,8 +193,8 @@ impl Node {
             image.metadata_offset(),
             &environment.control_runtime,
         ));
-        let replicas =
-            ReplicaManager::start(replica_manager_options(&environment, &config, directories.logs), &image).await?;
+        let options = replica_manager_options(&environment, &config, directories.logs, directories.unopened);
+        let replicas = ReplicaManager::start(options, &image).await?;
 
         let published_image = Arc::new(ArcSwap::new(Arc::clone(&image)));
         let groups = GroupCoordinator::new(
@@ -331,7 +332,7 @@ async fn unfenced(node_id: BrokerId, epoch: BrokerEpoch, image: &ArcSwap<Image>,
     }
 }
 
-/// Locks and opens the node's folders.
+/// Locks and opens the node's folders. One of several that the disk refuses is left out, unless it is the metadata's.
 async fn open_directories(
     environment: &Environment,
     config: &Arc<ServerConfig>,
@@ -348,7 +349,23 @@ async fn open_directories(
             }
             Ok(directory)
         };
-        let logs = config.log_dirs.iter().map(open_one).collect::<Result<Vec<_>, _>>()?;
+        let mut failure = None;
+        let mut logs = Vec::new();
+        let mut unopened = Vec::new();
+        for (position, path) in config.log_dirs.iter().enumerate() {
+            match open_one(path) {
+                Ok(directory) => logs.push(directory),
+                Err(NodeError::LogDirectory(error)) if error.is_of_the_disk() && *path != config.metadata_log_dir => {
+                    tracing::error!(directory = %path.display(), %error, "a log directory cannot be opened; it is offline");
+                    unopened.push(UnopenedDirectory { position, path: path.clone(), reason: error.to_string().into() });
+                    failure.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = failure.filter(|_| logs.is_empty()) {
+            return Err(error.into());
+        }
         let shared = logs.iter().find(|directory| directory.path() == config.metadata_log_dir);
         let (metadata, metadata_id) = match shared {
             Some(directory) => (None, directory.meta().directory_id),
@@ -358,7 +375,7 @@ async fn open_directories(
                 (Some(directory), id)
             }
         };
-        Ok(Directories { logs, metadata, metadata_id })
+        Ok(Directories { logs, unopened, metadata, metadata_id })
     };
     environment.offload.run(open).await
 }
@@ -378,7 +395,8 @@ fn registration(
     // Known only where all directories were closed in order, by the same broker epoch.
     let mut epochs = directories.logs.iter().map(LogDirectory::clean_broker_epoch);
     let first = epochs.next().flatten();
-    let previous_broker_epoch = first.filter(|first| epochs.all(|epoch| epoch == Some(*first)));
+    let previous_broker_epoch =
+        first.filter(|first| directories.unopened.is_empty() && epochs.all(|epoch| epoch == Some(*first)));
     BrokerRegistrationRequest {
         broker_id: config.node_id.0,
         cluster_id: cluster_id.to_owned(),
@@ -396,12 +414,14 @@ fn replica_manager_options(
     environment: &Environment,
     config: &Arc<ServerConfig>,
     directories: Vec<LogDirectory>,
+    unopened_directories: Vec<UnopenedDirectory>,
 ) -> ReplicaManagerOptions {
     let server = Arc::clone(config);
     ReplicaManagerOptions {
         node_id: config.node_id,
         environment: environment.clone(),
         directories,
+        unopened_directories,
         resolve_topic_config: Box::new(move |overrides| TopicConfig::resolve(&server, overrides)),
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
         recovery_threads_per_directory: usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),

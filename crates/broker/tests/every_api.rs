@@ -15,7 +15,7 @@ use requests::{GROUP, TOPIC, errors, request};
 use simulation::{Client, World, simulate};
 
 /// What Kafka 4.3 advertises of the APIs that are served.
-const ADVERTISED: [(ApiKey, i16, i16); 21] = [
+const ADVERTISED: [(ApiKey, i16, i16); 41] = [
     (ApiKey::Produce, 0, 13),
     (ApiKey::Fetch, 4, 18),
     (ApiKey::ListOffsets, 1, 11),
@@ -32,10 +32,30 @@ const ADVERTISED: [(ApiKey, i16, i16); 21] = [
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
+    (ApiKey::DeleteRecords, 0, 2),
     (ApiKey::InitProducerId, 0, 5),
     (ApiKey::OffsetForLeaderEpoch, 2, 4),
+    (ApiKey::DescribeAcls, 1, 3),
+    (ApiKey::CreateAcls, 1, 3),
+    (ApiKey::DeleteAcls, 1, 3),
     (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::AlterReplicaLogDirs, 1, 2),
+    (ApiKey::DescribeLogDirs, 1, 5),
+    (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::OffsetDelete, 0, 0),
+    (ApiKey::CreatePartitions, 0, 3),
+    (ApiKey::ElectLeaders, 0, 2),
+    (ApiKey::AlterPartitionReassignments, 0, 1),
+    (ApiKey::ListPartitionReassignments, 0, 0),
+    (ApiKey::DescribeClientQuotas, 0, 1),
+    (ApiKey::AlterClientQuotas, 0, 1),
+    (ApiKey::DescribeUserScramCredentials, 0, 0),
+    (ApiKey::AlterUserScramCredentials, 0, 0),
+    (ApiKey::DescribeQuorum, 0, 2),
+    (ApiKey::UpdateFeatures, 0, 2),
     (ApiKey::DescribeCluster, 0, 2),
+    (ApiKey::DescribeProducers, 0, 0),
+    (ApiKey::UnregisterBroker, 0, 0),
     (ApiKey::DescribeTopicPartitions, 0, 0),
 ];
 
@@ -45,7 +65,16 @@ const PRODUCE_SERVED_FROM: i16 = 3;
 fn expected_error(api: ApiKey, version: i16) -> ErrorCode {
     match api {
         ApiKey::JoinGroup if version >= 4 => ErrorCode::MemberIdRequired,
+        ApiKey::AlterReplicaLogDirs => ErrorCode::LogDirNotFound,
+        // The group has gone with the first version.
+        ApiKey::DeleteGroups if version > 0 => ErrorCode::GroupIdNotFound,
+        ApiKey::OffsetDelete => ErrorCode::GroupIdNotFound,
         ApiKey::Heartbeat | ApiKey::LeaveGroup | ApiKey::SyncGroup => ErrorCode::UnknownMemberId,
+        ApiKey::DescribeAcls | ApiKey::CreateAcls | ApiKey::DeleteAcls => ErrorCode::SecurityDisabled,
+        ApiKey::ElectLeaders => ErrorCode::ElectionNotNeeded,
+        ApiKey::DescribeUserScramCredentials => ErrorCode::ResourceNotFound,
+        ApiKey::AlterClientQuotas | ApiKey::AlterUserScramCredentials => ErrorCode::UnsupportedVersion,
+        ApiKey::UnregisterBroker => ErrorCode::BrokerIdNotRegistered,
         _ => ErrorCode::None,
     }
 }

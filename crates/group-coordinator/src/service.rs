@@ -1,5 +1,6 @@
 //! The coordinator as handlers see it: generated requests in, complete responses out.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -36,6 +37,11 @@ use crate::topic_index::TopicIndex;
 
 /// The topic that holds groups and offsets.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
+/// What a member id has behind the name of the client: a dash and a uuid.
+const MEMBER_ID_SUFFIX_BYTES: usize = 1 + 36;
+/// The longest string of the protocol.
+const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
 /// Who sends a request.
 #[derive(Clone, Debug, Default)]
@@ -169,6 +175,9 @@ impl GroupCoordinator {
                 .contains(&milliseconds(request.session_timeout_ms))
         {
             join_error(&request.member_id, ErrorCode::InvalidSessionTimeout)
+        } else if request.member_id.is_empty() && !fits_member_id(info, &request) {
+            // Kafka finds out when it cannot write its answer.
+            join_error("", ErrorCode::UnknownServerError)
         } else {
             let group_id = request.group_id.clone();
             let join = self.join_of(info, request);
@@ -523,9 +532,11 @@ impl GroupCoordinator {
         response
     }
 
-    /// DeleteGroups, versions 0 to 2: removes empty groups and their offsets.
+    /// DeleteGroups, versions 0 to 2: removes empty groups and their offsets. A group that is named more than once is
+    /// deleted, and told of, once.
     pub async fn delete_groups(&self, _info: &RequestInfo, request: DeleteGroupsRequest) -> DeleteGroupsResponse {
-        let deletions = request.groups_names.into_iter().map(|group_id| async move {
+        let group_ids: BTreeSet<String> = request.groups_names.into_iter().collect();
+        let deletions = group_ids.into_iter().map(|group_id| async move {
             let deletion = GroupRequest::DeleteGroups(vec![group_id.clone()]);
             let code = match expect_reply!(self.ask(&group_id, deletion).await, DeleteGroups) {
                 Ok(results) => results.first().map_or(ErrorCode::GroupIdNotFound, |(_, code)| *code),
@@ -550,6 +561,12 @@ impl GroupCoordinator {
             Err(error) => refuse(error.error_code()),
         }
     }
+}
+
+/// Whether a member id made from what the client calls itself can be written into a response.
+fn fits_member_id(info: &RequestInfo, request: &JoinGroupRequest) -> bool {
+    let prefix = request.group_instance_id.as_ref().unwrap_or(&info.client_id);
+    prefix.len() + MEMBER_ID_SUFFIX_BYTES <= STRING_BYTES_MAX
 }
 
 /// An error of a whole group, in the partitions where `topics` are given.

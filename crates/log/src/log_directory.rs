@@ -62,6 +62,17 @@ pub enum LogDirectoryError {
     },
 }
 
+impl LogDirectoryError {
+    /// Whether it is the disk that refuses the directory: a node with others does without it.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Malformed { .. } | Self::Storage { .. } => true,
+            Self::NotFormatted(_) | Self::Locked(_) | Self::AlreadyFormatted(_) => false,
+        }
+    }
+}
+
 /// The content of `.kafka_cleanshutdown`.
 #[derive(Debug, Serialize, Deserialize)]
 struct CleanShutdown {
@@ -141,8 +152,8 @@ impl LogDirectory {
         disk.replace_file(&file, text.as_bytes()).map_err(storage)
     }
 
-    /// Locks and opens a directory. The clean-shutdown mark is read and taken away: should this process die, the next one
-    /// recovers.
+    /// Locks and opens a directory. The clean-shutdown mark is read, and stays until [`Self::forget_clean_shutdown`]: a
+    /// process that ends before it opens a log leaves the directory as it was.
     ///
     /// # Errors
     /// [`LogDirectoryError`].
@@ -157,12 +168,8 @@ impl LogDirectory {
         };
         let mark = path.join(CLEAN_SHUTDOWN);
         let clean_broker_epoch = match disk.read_to_end(&mark) {
-            Ok(bytes) => {
-                disk.remove_file(&mark).map_err(storage)?;
-                disk.sync_directory(path).map_err(storage)?;
-                // A mark that cannot be read is still a mark, as in Kafka; only the epoch is unknown.
-                Some(serde_json::from_slice::<CleanShutdown>(&bytes).map_or(-1, |mark| mark.broker_epoch))
-            }
+            // A mark that cannot be read is still a mark, as in Kafka; only the epoch is unknown.
+            Ok(bytes) => Some(serde_json::from_slice::<CleanShutdown>(&bytes).map_or(-1, |mark| mark.broker_epoch)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(storage(error)),
         };
@@ -328,6 +335,19 @@ impl LogDirectory {
             .map(|(partition, offset)| format!("{} {} {offset}", partition.topic, partition.partition))
             .collect();
         self.disk.replace_file(&self.path.join(name), &checkpoint::encode(&lines))
+    }
+
+    /// Takes the clean-shutdown mark away, before the first log is opened: should this process die, the next one recovers.
+    /// What was found of the mark is still told. Blocks.
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn forget_clean_shutdown(&self) -> io::Result<()> {
+        match self.disk.remove_file(&self.path.join(CLEAN_SHUTDOWN)) {
+            Ok(()) => self.disk.sync_directory(&self.path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Leaves the mark that all logs were closed in order. The last thing to be written. Blocks.

@@ -173,16 +173,17 @@ impl LogReader {
         timestamp: i64,
         upper_bound: Offset,
     ) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
-        let start = self.log_start_offset();
-        self.unless_deleted(start, || self.try_offset_for_timestamp(timestamp, upper_bound))
+        self.unless_deleted(self.log_start_offset(), || {
+            self.try_offset_for_timestamp(timestamp, self.log_start_offset(), upper_bound)
+        })
     }
 
     fn try_offset_for_timestamp(
         &self,
         timestamp: i64,
+        start: Offset,
         upper_bound: Offset,
     ) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
-        let start = self.log_start_offset();
         for segment in self.segments.load().iter() {
             if segment.max_timestamp().0 < timestamp || segment.next_offset() <= start {
                 continue;
@@ -206,12 +207,19 @@ impl LogReader {
         Ok(None)
     }
 
-    /// The first record with the largest timestamp below `upper_bound` (exclusive).
+    /// The first record with the largest timestamp in the log's segments, if it lies below `upper_bound` (exclusive). As in
+    /// Kafka, that may be one before the log's start, as long as its segment is there.
     ///
     /// # Errors
     /// The disk's error.
     pub fn max_timestamp(&self, upper_bound: Offset) -> Result<Option<(Offset, i64, LeaderEpoch)>, ReadError> {
-        let largest = self.segments.load().iter().map(|segment| segment.max_timestamp().0).max().unwrap_or(-1);
-        if largest < 0 { Ok(None) } else { self.offset_for_timestamp(largest, upper_bound) }
+        self.unless_deleted(self.log_start_offset(), || {
+            let segments = self.segments.load();
+            let largest = segments.iter().map(|segment| segment.max_timestamp().0).max().unwrap_or(-1);
+            if largest < 0 {
+                return Ok(None);
+            }
+            self.try_offset_for_timestamp(largest, self.first_base_offset(), upper_bound)
+        })
     }
 }

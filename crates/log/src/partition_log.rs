@@ -233,6 +233,12 @@ impl PartitionLog {
         std::mem::take(&mut self.rolled)
     }
 
+    /// Whether the topic's settings can ask for a flush at all.
+    #[must_use]
+    pub fn may_need_flushes(&self) -> bool {
+        self.config.flush_messages < i64::MAX || self.config.flush_ms < i64::MAX
+    }
+
     /// Whether the topic's `flush.messages` or `flush.ms` asks for a flush now.
     #[must_use]
     pub fn needs_flush(&self, now_ms: i64) -> bool {

@@ -89,10 +89,17 @@ fn the_mark_of_a_clean_shutdown_is_good_for_one_start() {
     disk.power_loss();
     let directory = open(&disk).unwrap();
     assert_eq!((directory.was_cleanly_shut_down(), directory.clean_broker_epoch()), (true, Some(42)));
+    drop(directory);
+    let directory = open(&disk).unwrap();
+    assert!(directory.was_cleanly_shut_down(), "whoever opened it before has opened no log");
+    directory.forget_clean_shutdown().unwrap();
+    assert_eq!(directory.clean_broker_epoch(), Some(42), "what was found is still told");
     // Even where the power goes at once.
     disk.power_loss();
     drop(directory);
-    assert!(!open(&disk).unwrap().was_cleanly_shut_down());
+    let directory = open(&disk).unwrap();
+    assert!(!directory.was_cleanly_shut_down());
+    directory.forget_clean_shutdown().unwrap();
 }
 
 #[test]

@@ -30,7 +30,10 @@ pub enum ProduceError {
     },
     /// The time-out passed before enough replicas had the batch.
     #[error("the time-out passed before the batch was committed")]
-    TimedOut,
+    TimedOut {
+        /// Where it is in the leader's log, if it got there.
+        appended: Option<Appended>,
+    },
     /// The topic was deleted, or the partition moved away.
     #[error("the partition is no longer hosted here")]
     NotHosted,
@@ -47,7 +50,7 @@ impl ProduceError {
             Self::Append(error) => error.error_code(),
             Self::NotLeader => ErrorCode::NotLeaderOrFollower,
             Self::NotEnoughReplicas { .. } => ErrorCode::NotEnoughReplicas,
-            Self::TimedOut => ErrorCode::RequestTimedOut,
+            Self::TimedOut { .. } => ErrorCode::RequestTimedOut,
             Self::NotHosted => ErrorCode::UnknownTopicOrPartition,
             Self::Storage(_) => ErrorCode::KafkaStorageError,
         }
@@ -57,11 +60,20 @@ impl ProduceError {
 /// How one append ended.
 pub type AppendResult = Result<Appended, ProduceError>;
 
+/// One append of a request.
+#[derive(Clone, Debug)]
+enum Slot {
+    /// Under way; where it is, once the leader has it.
+    Waiting(Option<Appended>),
+    /// Ended.
+    Done(AppendResult),
+}
+
 /// The appends of one request: filled by partitions in any order, awaited by the request.
 #[derive(Debug)]
 pub struct AppendCompletion {
     unfinished: AtomicUsize,
-    results: Mutex<Vec<Option<AppendResult>>>,
+    slots: Mutex<Vec<Slot>>,
     waker: AtomicWaker,
 }
 
@@ -71,7 +83,7 @@ impl AppendCompletion {
     pub fn new(count: usize) -> Arc<Self> {
         Arc::new(Self {
             unfinished: AtomicUsize::new(count),
-            results: Mutex::new(vec![None; count]),
+            slots: Mutex::new(vec![Slot::Waiting(None); count]),
             waker: AtomicWaker::new(),
         })
     }
@@ -80,9 +92,9 @@ impl AppendCompletion {
     /// taken takes no other.
     pub fn complete(&self, index: usize, result: AppendResult) {
         {
-            let mut results = self.results.lock();
-            match results.get_mut(index) {
-                Some(slot) if slot.is_none() => *slot = Some(result),
+            let mut slots = self.slots.lock();
+            match slots.get_mut(index) {
+                Some(slot @ Slot::Waiting(_)) => *slot = Slot::Done(result),
                 // Whoever waited has given up and gone.
                 _ => return,
             }
@@ -92,11 +104,20 @@ impl AppendCompletion {
         }
     }
 
+    /// The append of slot `index` is in the leader's log, and waits for others.
+    pub(crate) fn note_appended(&self, index: usize, appended: &Appended) {
+        if let Some(Slot::Waiting(known)) = self.slots.lock().get_mut(index) {
+            *known = Some(*appended);
+        }
+    }
+
     /// Fills every empty slot with [`ProduceError::TimedOut`].
     pub fn expire(&self) {
-        let count = self.results.lock().len();
-        for index in 0..count {
-            self.complete(index, Err(ProduceError::TimedOut));
+        let slots = self.slots.lock().clone();
+        for (index, slot) in slots.into_iter().enumerate() {
+            if let Slot::Waiting(appended) = slot {
+                self.complete(index, Err(ProduceError::TimedOut { appended }));
+            }
         }
     }
 
@@ -117,7 +138,11 @@ impl AppendCompletion {
     /// Where a slot is empty: wait first.
     #[must_use]
     pub fn take_results(&self) -> Vec<AppendResult> {
-        self.results.lock().drain(..).map(|result| result.expect("every append was completed")).collect()
+        let result = |slot| match slot {
+            Slot::Done(result) => result,
+            Slot::Waiting(_) => panic!("an append was not completed"),
+        };
+        self.slots.lock().drain(..).map(result).collect()
     }
 }
 

@@ -75,6 +75,9 @@ pub(crate) struct FlushQueue {
     waiting: Vec<(PendingAppend, Appended)>,
     /// While a flush runs: everything below is as durable as the topic asks for and may be committed.
     durable_end: Offset,
+    /// While batches are being written that a flush may have to follow: where they begin. Until it is known whether one
+    /// has, nobody may commit them.
+    pub(crate) writing_from: Option<Offset>,
 }
 
 impl Partition {
@@ -122,6 +125,9 @@ impl Partition {
         }
         let now_ms = self.environment.clock.now_ms();
         let batches: Vec<&ValidatedBatch> = pending.iter().map(|append| &append.batch).collect();
+        if log.may_need_flushes() {
+            self.flush_queue.lock().writing_from = Some(self.reader().log_end_offset());
+        }
         let results = log.append_as_leader(&batches, leader_epoch, now_ms);
         drop(batches);
         let needs_flush = log.needs_flush(now_ms);
@@ -157,14 +163,18 @@ impl Partition {
     /// Moves `appended` behind the running flush, or behind one to be started (then true is returned). While a flush
     /// runs, later appends wait as well, so that the high watermark never passes what is not on disk.
     fn queue_for_flush(&self, needed: bool, appended: &mut Vec<(PendingAppend, Appended)>) -> bool {
-        let Some(start) = appended.iter().map(|(_, result)| result.base_offset).min() else { return false };
         let mut flush = self.flush_queue.lock();
+        flush.writing_from = None;
+        let Some(start) = appended.iter().map(|(_, result)| result.base_offset).min() else { return false };
         let starts = needed && !flush.running;
         if starts {
             flush.running = true;
             flush.durable_end = start;
         }
         if flush.running {
+            for (append, result) in appended.iter() {
+                append.completion.note_appended(append.index, result);
+            }
             flush.waiting.append(appended);
         }
         starts
@@ -198,7 +208,8 @@ impl Partition {
     pub(crate) fn committable_end(&self) -> Offset {
         let end = self.reader().log_end_offset();
         let flush = self.flush_queue.lock();
-        if flush.running { end.min(flush.durable_end) } else { end }
+        let settled = flush.writing_from.map_or(end, |from| end.min(from));
+        if flush.running { settled.min(flush.durable_end) } else { settled }
     }
 
     /// The appends are in the log (and on disk, where the topic asks for that): commit what can be, tell whom it is time
@@ -214,6 +225,7 @@ impl Partition {
             } else {
                 waits = true;
                 let PendingAppend { completion, index, .. } = append;
+                completion.note_appended(index, &result);
                 self.acks.lock().push_back(PendingAck { end_offset, appended: result, completion, index });
             }
         }

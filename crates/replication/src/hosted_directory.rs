@@ -1,6 +1,7 @@
 //! A log directory in use: whether it has failed, and what its checkpoints say.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -63,6 +64,12 @@ impl HostedDirectory {
     #[must_use]
     pub fn log_directory(&self) -> &LogDirectory {
         &self.log_directory
+    }
+
+    /// Where it is, as configured.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.log_directory.path()
     }
 
     /// The directory's identity.

@@ -5,6 +5,15 @@ use std::collections::BTreeMap;
 
 use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionEpoch};
 
+/// How far a follower is, as far as it has told in this epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct FollowerPosition {
+    /// One past the last record that it has.
+    end: Option<Offset>,
+    /// The first offset of its log.
+    log_start: Option<Offset>,
+}
+
 /// The leader's view of one partition, for one leader epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaderState {
@@ -12,8 +21,8 @@ pub struct LeaderState {
     leader_epoch: LeaderEpoch,
     partition_epoch: PartitionEpoch,
     isr: Vec<BrokerId>,
-    /// Every replica but the leader, and one past the last record it is known to have.
-    followers: BTreeMap<BrokerId, Option<Offset>>,
+    /// Every replica but the leader.
+    followers: BTreeMap<BrokerId, FollowerPosition>,
     min_insync_replicas: usize,
 }
 
@@ -34,7 +43,11 @@ impl LeaderState {
             leader_epoch,
             partition_epoch,
             isr: isr.to_vec(),
-            followers: replicas.iter().filter(|replica| **replica != local).map(|replica| (*replica, None)).collect(),
+            followers: replicas
+                .iter()
+                .filter(|replica| **replica != local)
+                .map(|replica| (*replica, FollowerPosition::default()))
+                .collect(),
             min_insync_replicas: usize::try_from(min_insync_replicas).unwrap_or(1),
         }
     }
@@ -48,7 +61,7 @@ impl LeaderState {
         self.isr = isr.to_vec();
         let known = std::mem::take(&mut self.followers);
         let followers = replicas.iter().filter(|replica| **replica != self.local);
-        self.followers = followers.map(|replica| (*replica, known.get(replica).copied().flatten())).collect();
+        self.followers = followers.map(|replica| (*replica, known.get(replica).copied().unwrap_or_default())).collect();
     }
 
     /// The epoch that this leader writes into batches.
@@ -90,8 +103,22 @@ impl LeaderState {
     /// A follower asks for records from `fetch_offset` on, so it has all before it.
     pub fn on_follower_fetch(&mut self, follower: BrokerId, fetch_offset: Offset) {
         if let Some(position) = self.followers.get_mut(&follower) {
-            *position = Some(fetch_offset);
+            position.end = Some(fetch_offset);
         }
+    }
+
+    /// A follower tells where its log starts. Gives whether that is news.
+    pub fn on_follower_log_start(&mut self, follower: BrokerId, log_start_offset: Offset) -> bool {
+        let Some(position) = self.followers.get_mut(&follower) else { return false };
+        position.log_start.replace(log_start_offset) != Some(log_start_offset)
+    }
+
+    /// The low watermark, given where the leader's own log starts: no live replica has a record before it. `None` where a
+    /// live follower has not told in this epoch where its log starts.
+    #[must_use]
+    pub fn low_watermark(&self, own_log_start: Offset, is_live: impl Fn(BrokerId) -> bool) -> Option<Offset> {
+        let live = self.followers.iter().filter(|(follower, _)| is_live(**follower));
+        live.map(|(_, position)| position.log_start).try_fold(own_log_start, |lowest, start| Some(lowest.min(start?)))
     }
 
     /// The topic's `min.insync.replicas` has changed.
@@ -110,7 +137,7 @@ impl LeaderState {
             if *replica == self.local {
                 return Some(lowest);
             }
-            let position = self.followers.get(replica).copied().flatten()?;
+            let position = self.followers.get(replica)?.end?;
             Some(lowest.min(position))
         })
     }
@@ -153,6 +180,21 @@ mod tests {
         assert_eq!(leader.high_watermark(Offset(12)), Some(Offset(10)));
         leader.update_replicas(PartitionEpoch(0), &[1, 2, 3].map(BrokerId), &[1, 2, 3].map(BrokerId));
         assert_eq!(leader.isr(), &[1, 2].map(BrokerId), "an older change comes too late");
+    }
+
+    #[test]
+    fn low_watermark_waits_for_every_live_follower() {
+        let mut leader = leader(&[1, 2, 3], &[1, 2], 1);
+        let low = |leader: &LeaderState, live: &[i32]| leader.low_watermark(Offset(7), |id| live.contains(&id.0));
+        assert_eq!(low(&leader, &[]), Some(Offset(7)), "the dead have no say");
+        assert_eq!(low(&leader, &[2]), None, "broker 2 has told nothing yet");
+        assert!(leader.on_follower_log_start(BrokerId(2), Offset(3)));
+        assert!(!leader.on_follower_log_start(BrokerId(2), Offset(3)), "no news");
+        assert!(!leader.on_follower_log_start(BrokerId(9), Offset(0)), "no replica");
+        assert_eq!(low(&leader, &[2]), Some(Offset(3)));
+        assert_eq!(low(&leader, &[2, 3]), None, "replicas out of the ISR count too");
+        leader.on_follower_log_start(BrokerId(2), Offset(9));
+        assert_eq!(low(&leader, &[2]), Some(Offset(7)), "the leader's own log counts");
     }
 
     #[test]

@@ -6,22 +6,28 @@
 mod append_completion;
 mod append_queue;
 mod checkpoints;
+mod directory_description;
 mod fetch_waiters;
 mod hosted_directory;
 mod leader_state;
 mod log_opening;
 mod maintenance;
 mod partition;
+mod record_deletion;
 mod replica_manager;
 
 pub use append_completion::{AppendCompletion, AppendResult, AppendsCompleted, ProduceError};
 pub use append_queue::RequiredAcks;
+pub use directory_description::{DirectoryContent, DirectoryDescription, DirectoryError, ReplicaDescription};
 pub use fetch_waiters::FetchWaiter;
 pub use hosted_directory::HostedDirectory;
 pub use leader_state::LeaderState;
 pub use maintenance::MaintenanceIntervals;
 pub use partition::{Partition, PartitionError};
-pub use replica_manager::{HostedTopic, ReplicaManager, ReplicaManagerOptions, ResolveTopicConfig, StartError};
+pub use record_deletion::DeleteRecordsError;
+pub use replica_manager::{
+    HostedTopic, ReplicaManager, ReplicaManagerOptions, ResolveTopicConfig, StartError, UnopenedDirectory,
+};
 
 #[cfg(test)]
 mod tests;

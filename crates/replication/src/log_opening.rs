@@ -56,8 +56,21 @@ impl ReplicaManager {
         futures_util::future::join_all(jobs).await.into_iter().flatten().collect()
     }
 
+    /// Takes away the marks that tell how earlier runs ended: from now on logs are written.
+    pub(crate) async fn forget_clean_shutdowns(self: &Arc<Self>) -> Result<(), StartError> {
+        let manager = Arc::clone(self);
+        let forget = move || {
+            manager.directories().iter().try_for_each(|directory| {
+                let forgotten = directory.log_directory().forget_clean_shutdown();
+                forgotten.map_err(|error| manager.storage(directory, error))
+            })
+        };
+        self.environment().offload.run(forget).await
+    }
+
     /// For each partition the directory where it lies; for a new one the directory that the controller chose, or else the
-    /// one with the fewest partitions. Blocks.
+    /// one with the fewest partitions. None for a partition that lies in a directory that is offline: it must not begin
+    /// anew elsewhere. Blocks.
     fn choose_directories(&self, placements: Vec<Placement>) -> Vec<(Placement, Option<Arc<HostedDirectory>>)> {
         let online: Vec<_> = self.directories().iter().filter(|directory| directory.failure().is_none()).collect();
         let mut counts: BTreeMap<DirectoryId, usize> = online.iter().map(|directory| (directory.id(), 0)).collect();
@@ -66,8 +79,11 @@ impl ReplicaManager {
                 *count += 1;
             }
         }
+        let some_offline = online.len() < self.directories().len() || !self.unopened_directories().is_empty();
         let mut choose = |placement: &Placement| {
-            if let [only] = online[..] {
+            if let [only] = online[..]
+                && !some_offline
+            {
                 return Some(Arc::clone(only));
             }
             let lies_in = |directory: &HostedDirectory| {
@@ -77,11 +93,19 @@ impl ReplicaManager {
                 })
             };
             let assigned = placement.image.directory_of(self.node_id());
+            let is_elsewhere = some_offline
+                && assigned.is_some_and(|id| {
+                    !matches!(id, DirectoryId::UNASSIGNED | DirectoryId::MIGRATING)
+                        && online.iter().all(|directory| directory.id() != id)
+                });
             let chosen = online
                 .iter()
                 .find(|directory| lies_in(directory))
                 .or_else(|| online.iter().find(|directory| Some(directory.id()) == assigned))
-                .or_else(|| online.iter().min_by_key(|directory| counts.get(&directory.id())));
+                .or_else(|| {
+                    let emptiest = online.iter().min_by_key(|directory| counts.get(&directory.id()));
+                    emptiest.filter(|_| !is_elsewhere)
+                });
             if let Some(count) = chosen.and_then(|directory| counts.get_mut(&directory.id())) {
                 *count += 1;
             }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use dohle_config::TopicConfig;
-use dohle_log::{LogReader, LogSlice, PartitionLog, ReadError, RemovedFiles};
+use dohle_log::{LogReader, LogSlice, PartitionLog, ProducerState, ReadError, RemovedFiles};
 use dohle_model::{BrokerId, LeaderEpoch, Offset, PartitionEpoch, PartitionIndex, TopicId, TopicPartition};
 use dohle_protocol::ErrorCode;
 use dohle_seams::Environment;
@@ -244,7 +244,7 @@ impl Partition {
         }
     }
 
-    fn why_not_leading(&self) -> PartitionError {
+    pub(crate) fn why_not_leading(&self) -> PartitionError {
         match self.closed.load().as_deref() {
             Some(Closed::NotHosted) => PartitionError::NotHosted,
             Some(Closed::Offline(reason)) => PartitionError::Offline(Arc::clone(reason)),
@@ -416,6 +416,17 @@ impl Partition {
         LockedLog { partition: self, log: Some(self.log.lock()) }
     }
 
+    /// The idempotent producers that the log remembers, by id.
+    ///
+    /// # Errors
+    /// Where the partition is no longer hosted, or its disk has failed.
+    pub fn producers(&self) -> Result<Vec<ProducerState>, PartitionError> {
+        if let Some(reason) = self.directory.failure() {
+            return Err(PartitionError::Offline(Arc::clone(reason)));
+        }
+        self.with_open_log(|log| log.producers()).ok_or_else(|| self.why_not_leading())
+    }
+
     /// Everything before is on disk for certain.
     pub(crate) fn recovery_point(&self) -> Offset {
         self.lock_log().recovery_point()
@@ -452,11 +463,22 @@ impl Partition {
         self.leader.read().as_ref().is_some_and(|leader| leader.has_follower(broker))
     }
 
-    /// A follower on `broker` has everything before `offset`.
-    pub fn on_follower_fetch(&self, broker: BrokerId, offset: Offset) {
+    /// A follower on `broker` has everything before `offset`, and its log starts at `log_start_offset`, where it says so.
+    pub fn on_follower_fetch(&self, broker: BrokerId, offset: Offset, log_start_offset: Option<Offset>) {
+        let mut starts_elsewhere = false;
         if let Some(leader) = self.leader.write().as_mut() {
             leader.on_follower_fetch(broker, offset);
+            starts_elsewhere = log_start_offset.is_some_and(|start| leader.on_follower_log_start(broker, start));
         }
         self.advance_high_watermark();
+        if starts_elsewhere {
+            // Deletions of records wait for it.
+            self.wake_watchers();
+        }
+    }
+
+    /// Wakes whoever watches the partition.
+    pub(crate) fn wake_watchers(&self) {
+        self.fetch_waiters.wake_all();
     }
 }

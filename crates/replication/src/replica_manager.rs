@@ -42,6 +42,8 @@ pub struct ReplicaManagerOptions {
     pub environment: Environment,
     /// The log directories, opened and locked; one at least.
     pub directories: Vec<LogDirectory>,
+    /// The log directories that could not be opened, and stay offline.
+    pub unopened_directories: Vec<UnopenedDirectory>,
     /// Settings of a topic from its overrides and the broker's defaults.
     pub resolve_topic_config: Box<ResolveTopicConfig>,
     /// `producer.id.expiration.ms`
@@ -50,6 +52,17 @@ pub struct ReplicaManagerOptions {
     pub recovery_threads_per_directory: usize,
     /// How often partitions are looked after.
     pub maintenance: MaintenanceIntervals,
+}
+
+/// A log directory that could not be opened.
+#[derive(Clone, Debug)]
+pub struct UnopenedDirectory {
+    /// Where it stands among all that are configured.
+    pub position: usize,
+    /// Where it is, as configured.
+    pub path: PathBuf,
+    /// Why it could not be opened.
+    pub reason: Arc<str>,
 }
 
 /// Why a partition is not hosted.
@@ -73,8 +86,8 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
-    /// All log directories have failed.
-    #[error("no log directory is left for {0}")]
+    /// The log directory that the partition lies in is offline, or all are.
+    #[error("the log directory of {0} is offline")]
     NoDirectory(TopicPartition),
 }
 
@@ -130,6 +143,7 @@ pub struct ReplicaManager {
     node_id: BrokerId,
     environment: Environment,
     directories: Vec<Arc<HostedDirectory>>,
+    unopened_directories: Vec<UnopenedDirectory>,
     failures: watch::Receiver<usize>,
     resolve_topic_config: Box<ResolveTopicConfig>,
     producer_id_expiration_ms: i64,
@@ -146,7 +160,7 @@ impl std::fmt::Debug for ReplicaManager {
 
 impl ReplicaManager {
     /// Opens the logs of every partition that `image` places on this broker, recovering those that were not closed
-    /// cleanly, and leads those it should lead. Folders of partitions that are not in the image are renamed, not deleted:
+    /// cleanly, and leads those it should lead. Partitions of directories that are offline are left out. Folders of partitions that are not in the image are renamed, not deleted:
     /// so the image must hold everything that was ever committed.
     ///
     /// # Errors
@@ -158,6 +172,7 @@ impl ReplicaManager {
             node_id: options.node_id,
             environment: options.environment,
             directories: directories.map(|directory| HostedDirectory::new(directory, failures.clone())).collect(),
+            unopened_directories: options.unopened_directories,
             failures: failed.clone(),
             resolve_topic_config: options.resolve_topic_config,
             producer_id_expiration_ms: options.producer_id_expiration_ms,
@@ -165,10 +180,15 @@ impl ReplicaManager {
             hosted: ArcSwap::default(),
             maintenance: Mutex::new(None),
         });
+        manager.forget_clean_shutdowns().await?;
         manager.set_strays_aside(image).await?;
         let topics: Vec<_> = image.topics().cloned().collect();
         let lanes = manager.recovery_threads_per_directory * manager.directories.len();
-        manager.host(image, &topics, lanes).await?;
+        match manager.host(image, &topics, lanes).await {
+            // It is told as offline; the others are served.
+            Ok(()) | Err(StartError::NoDirectory(_)) => {}
+            Err(error) => return Err(error),
+        }
         manager.replace_stale_checkpoints().await;
         manager.remove_leftovers_in_background();
         *manager.maintenance.lock() = Some(maintenance::start(&manager, &options.maintenance, failed));
@@ -203,7 +223,13 @@ impl ReplicaManager {
         &self.directories
     }
 
-    /// How many log directories have failed; changes are told.
+    /// The log directories that could not be opened.
+    #[must_use]
+    pub fn unopened_directories(&self) -> &[UnopenedDirectory] {
+        &self.unopened_directories
+    }
+
+    /// How many log directories have failed since the start; changes are told.
     #[must_use]
     pub fn directory_failures(&self) -> watch::Receiver<usize> {
         self.failures.clone()
@@ -305,7 +331,10 @@ impl ReplicaManager {
                 Err(error) => {
                     let topic_partition = &placement.topic_partition;
                     tracing::error!(%topic_partition, error = &error as &dyn std::error::Error, "cannot open a log");
-                    failure = Some(error);
+                    // What must not be passed over counts for more.
+                    if failure.is_none() || !matches!(error, StartError::NoDirectory(_)) {
+                        failure = Some(error);
+                    }
                 }
             }
         }

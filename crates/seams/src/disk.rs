@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How to open a file.
@@ -85,6 +85,15 @@ pub trait DiskFile: Send + Sync + Debug {
     fn region_fd(&self) -> Option<BorrowedFd<'_>>;
 }
 
+/// The size of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// All of it, in bytes.
+    pub total_bytes: u64,
+    /// What this process may still write, in bytes.
+    pub usable_bytes: u64,
+}
+
 /// A held lock on a file; given up when dropped, and by the kernel when the process ends.
 pub trait DiskLock: Send + Sync + Debug {}
 
@@ -137,6 +146,18 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// The disk's error.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+
+    /// How large the file system is that holds a path, and how much of it may still be used.
+    ///
+    /// # Errors
+    /// The disk's error.
+    fn space(&self, path: &Path) -> io::Result<DiskSpace>;
+
+    /// A path from the root on, as others see it; it need not exist.
+    ///
+    /// # Errors
+    /// The current folder cannot be told.
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// Takes an exclusive lock on a file, making it where needed. Does not wait.
     ///

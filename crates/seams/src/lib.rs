@@ -14,7 +14,7 @@ pub mod simulated;
 use std::sync::Arc;
 
 pub use clock::WallClock;
-pub use disk::{DirectoryEntry, Disk, DiskFile, DiskLock, FileFacts, OpenMode};
+pub use disk::{DirectoryEntry, Disk, DiskFile, DiskLock, DiskSpace, FileFacts, OpenMode};
 pub use offload::{Offload, OffloadExt};
 pub use randomness::{Randomness, RandomnessExt};
 

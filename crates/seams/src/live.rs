@@ -6,13 +6,13 @@ use std::fs;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FallocateFlags, FlockOperation};
 
-use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, FileFacts, OpenMode};
+use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, DiskSpace, FileFacts, OpenMode};
 use crate::{Environment, Offload, Randomness, WallClock};
 
 impl Environment {
@@ -178,6 +178,18 @@ impl Disk for LiveDisk {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         fs::File::open(path)?.sync_all()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<DiskSpace> {
+        let space = rustix::fs::statvfs(path)?;
+        Ok(DiskSpace {
+            total_bytes: space.f_blocks.saturating_mul(space.f_frsize),
+            usable_bytes: space.f_bavail.saturating_mul(space.f_frsize),
+        })
+    }
+
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        std::path::absolute(path)
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {

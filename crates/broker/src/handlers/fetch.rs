@@ -1,6 +1,8 @@
 //! Fetch (API key 1): records from the logs, with incremental sessions (KIP-227) and long polls. Records go from the file
 //! to the socket; what stands between them is written here.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,12 +95,14 @@ fn session_request(request: FetchRequest, version: i16, from_follower: bool) -> 
             partition: asked.partition,
             position: FetchPosition {
                 offset: asked.fetch_offset,
+                log_start_offset: asked.log_start_offset,
                 max_bytes: asked.partition_max_bytes,
                 current_leader_epoch: asked.current_leader_epoch,
                 last_fetched_epoch: asked.last_fetched_epoch,
             },
         }));
     }
+    let targets = each_once(targets);
     let mut forgotten = Vec::new();
     for topic in request.forgotten_topics_data {
         let key = key(topic.topic, topic.topic_id);
@@ -112,6 +116,26 @@ fn session_request(request: FetchRequest, version: i16, from_follower: bool) -> 
         targets,
         forgotten,
     }
+}
+
+/// Each partition once: where it was first named, with what was last said of it.
+fn each_once(targets: Vec<FetchTarget>) -> Vec<FetchTarget> {
+    let follows = |pair: &[FetchTarget]| (&pair[0].topic, pair[0].partition) < (&pair[1].topic, pair[1].partition);
+    if targets.windows(2).all(follows) {
+        return targets;
+    }
+    let mut places = HashMap::with_capacity(targets.len());
+    let mut once: Vec<FetchTarget> = Vec::with_capacity(targets.len());
+    for target in targets {
+        match places.entry((target.topic.clone(), target.partition)) {
+            Entry::Occupied(place) => once[*place.get()] = target,
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(target);
+            }
+        }
+    }
+    once
 }
 
 /// The hosted partition of each target. Targets of one topic mostly follow each other, so its map is asked once for them.
@@ -216,6 +240,25 @@ impl Answering {
 mod tests {
     use super::*;
     use dohle_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic};
+
+    #[test]
+    fn a_partition_that_is_named_twice_is_fetched_once() {
+        let target = |topic: &str, partition, offset| FetchTarget {
+            topic: FetchTopicKey::Name(topic.into()),
+            partition,
+            position: FetchPosition {
+                offset,
+                log_start_offset: -1,
+                max_bytes: 1,
+                current_leader_epoch: -1,
+                last_fetched_epoch: -1,
+            },
+        };
+        let in_order = vec![target("a", 0, 1), target("a", 1, 2), target("b", 0, 3)];
+        assert_eq!(each_once(in_order.clone()), in_order);
+        let named = vec![target("b", 1, 1), target("a", 0, 2), target("b", 1, 3), target("b", 0, 4)];
+        assert_eq!(each_once(named), [target("b", 1, 3), target("a", 0, 2), target("b", 0, 4)]);
+    }
 
     #[test]
     fn topics_are_named_or_numbered_by_version() {

@@ -16,6 +16,9 @@ const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
 
+/// Kafka's words.
+const NOT_AVAILABLE: &str = "The coordinator is not available.";
+
 /// Answers each key with the leader of its partition of the coordinator's topic, creating the topic on first use.
 pub(crate) async fn handle(
     context: &RequestContext<'_>,
@@ -59,11 +62,7 @@ fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator 
     let partition = context.broker.groups.partition_for(&key);
     let Some(topic) = context.image.topic(CONSUMER_OFFSETS) else {
         context.broker.topic_creation.create_consumer_offsets_in_background();
-        return refuse(
-            key,
-            ErrorCode::CoordinatorNotAvailable,
-            "The coordinator is not available: its topic is being created.",
-        );
+        return refuse(key, ErrorCode::CoordinatorNotAvailable, NOT_AVAILABLE);
     };
     let endpoint = topic
         .partition(dohle_model::PartitionIndex(partition))
@@ -79,6 +78,6 @@ fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator 
             error_code: ErrorCode::None.code(),
             error_message: None,
         },
-        None => refuse(key, ErrorCode::CoordinatorNotAvailable, "The coordinator is not available."),
+        None => refuse(key, ErrorCode::CoordinatorNotAvailable, NOT_AVAILABLE),
     }
 }

@@ -10,6 +10,9 @@ pub(crate) const KEY: ApiKey = ApiKey::InitProducerId;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 5);
 
+/// No producer id, and no epoch.
+const NONE: i64 = -1;
+
 /// Hands out a fresh id with epoch 0. Transactional ids are refused: there are no transactions yet.
 pub(crate) async fn handle(
     context: &RequestContext<'_>,
@@ -31,7 +34,7 @@ pub(crate) async fn handle(
         }
     }
     // Id and epoch of a producer that wants to go on come together or not at all (KIP-360).
-    if (request.producer_id < 0) != (request.producer_epoch < 0) {
+    if (request.producer_id == NONE) != (i64::from(request.producer_epoch) == NONE) {
         return refuse(ErrorCode::InvalidRequest);
     }
     match context.broker.producer_ids.next().await {

@@ -1,6 +1,6 @@
 //! ListOffsets (API key 2): offsets by time, and the ends of the log (KIP-79, KIP-734, KIP-405, KIP-1005).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dohle_model::{LeaderEpoch, Offset, PartitionIndex};
 use dohle_protocol::messages::list_offsets_request::ListOffsetsPartition;
@@ -37,14 +37,18 @@ const CONSUMER: i32 = -1;
 /// Earlier versions know LEADER_NOT_AVAILABLE instead.
 const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
 
-/// Answers each partition by itself, and once: one that is named more than once is refused.
+/// Answers each partition by itself, and each topic and partition once: a partition that is named more than once is refused.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsRequest) -> Answer<ListOffsetsResponse> {
     let version = context.header.api_version;
     let duplicates = duplicates(&request);
     let mut refused = BTreeSet::new();
-    let mut topics = Vec::with_capacity(request.topics.len());
+    let mut topics: Vec<ListOffsetsTopicResponse> = Vec::with_capacity(request.topics.len());
+    let mut places = BTreeMap::new();
     for topic in &request.topics {
-        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        let place = *places.entry(topic.name.as_str()).or_insert_with(|| {
+            topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), ..Default::default() });
+            topics.len() - 1
+        });
         for asked in &topic.partitions {
             let key = (topic.name.as_str(), asked.partition_index);
             let answer = if duplicates.contains(&key) {
@@ -59,10 +63,10 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsReq
                     .partition(&topic.name, PartitionIndex(asked.partition_index))
                     .and_then(|partition| lookup(&partition, asked, version, request.replica_id))
             };
-            partitions.push(respond(asked.partition_index, answer));
+            topics[place].partitions.push(respond(asked.partition_index, answer));
         }
-        topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
     }
+    topics.retain(|topic| !topic.partitions.is_empty());
     Answer::Now(ListOffsetsResponse { topics, ..ListOffsetsResponse::default() })
 }
 

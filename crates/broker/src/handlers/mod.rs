@@ -1,13 +1,18 @@
 //! One file for each API. A handler translates between the wire and the domain and nothing more; it declares the key
 //! and the versions it serves, and ApiVersions is built from these declarations, never from a second list.
 
+mod alter_replica_log_dirs;
 mod api_versions;
 mod authorized_operations;
 mod create_topics;
+mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
@@ -19,6 +24,7 @@ mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
@@ -83,12 +89,17 @@ macro_rules! handlers {
 }
 
 handlers! {
+    alter_replica_log_dirs,
     api_versions,
     create_topics,
+    delete_groups,
+    delete_records,
     delete_topics,
     describe_cluster,
     describe_configs,
     describe_groups,
+    describe_log_dirs,
+    describe_producers,
     describe_topic_partitions,
     find_coordinator,
     heartbeat,
@@ -99,6 +110,7 @@ handlers! {
     list_offsets,
     metadata,
     offset_commit,
+    offset_delete,
     offset_fetch,
     offset_for_leader_epoch,
     sync_group,

@@ -13,6 +13,9 @@ pub(crate) const KEY: ApiKey = ApiKey::OffsetForLeaderEpoch;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(2, 4);
 
+/// The epoch of those who know none.
+const UNDEFINED_EPOCH: i32 = -1;
+
 /// Answers each partition by itself; an epoch nobody knows is -1 without an error.
 pub(crate) async fn handle(
     context: &RequestContext<'_>,
@@ -33,7 +36,8 @@ fn lookup(context: &RequestContext<'_>, topic: &str, asked: &OffsetForLeaderPart
     let requested = (asked.current_leader_epoch >= 0).then_some(LeaderEpoch(asked.current_leader_epoch));
     let found = context.partition(topic, PartitionIndex(asked.partition)).and_then(|partition| {
         partition.check_leadership(requested).map_err(|error| error.error_code())?;
-        let epoch = Some(asked.leader_epoch).filter(|epoch| *epoch >= 0);
+        // As in Kafka, any other number is an epoch, if one that has never been.
+        let epoch = Some(asked.leader_epoch).filter(|epoch| *epoch != UNDEFINED_EPOCH);
         Ok(epoch.and_then(|epoch| partition.reader().end_offset_for_epoch(LeaderEpoch(epoch))))
     });
     match found {

@@ -2,12 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "it is part of tests")]
 //! A request of every API and version that makes sense to a broker, and the errors that its response has.
 
+mod administration;
+
 use bytes::Bytes;
 use dohle_model::Uuid;
 use dohle_protocol::compression::Compression;
+use dohle_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use dohle_protocol::messages::create_topics_request::CreatableTopic;
+use dohle_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use dohle_protocol::messages::delete_topics_request::DeleteTopicState;
 use dohle_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use dohle_protocol::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use dohle_protocol::messages::describe_producers_request::TopicRequest as ProducersTopic;
 use dohle_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use dohle_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use dohle_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -15,6 +21,7 @@ use dohle_protocol::messages::leave_group_request::MemberIdentity;
 use dohle_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use dohle_protocol::messages::metadata_request::MetadataRequestTopic;
 use dohle_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use dohle_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use dohle_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
@@ -144,6 +151,30 @@ pub fn request(api: ApiKey, version: i16, topic_id: Uuid) -> Bytes {
             let topics = vec![DeleteTopicState { name: Some(name.clone()), topic_id: Uuid::ZERO }];
             encode(&DeleteTopicsRequest { topics, topic_names: vec![name], timeout_ms: 1000 }, version)
         }
+        ApiKey::DeleteRecords => {
+            let partitions = vec![DeleteRecordsPartition { partition_index: 0, offset: 0 }];
+            let topics = vec![DeleteRecordsTopic { name: topic(), partitions }];
+            encode(&DeleteRecordsRequest { topics, timeout_ms: 1000 }, version)
+        }
+        ApiKey::AlterReplicaLogDirs => {
+            let topics = vec![AlterReplicaLogDirTopic { name: topic(), partitions: vec![0] }];
+            let dirs = vec![AlterReplicaLogDir { path: "/nowhere".to_owned(), topics }];
+            encode(&AlterReplicaLogDirsRequest { dirs }, version)
+        }
+        ApiKey::DescribeLogDirs => {
+            let topics = Some(vec![DescribableLogDirTopic { topic: topic(), partitions: vec![0] }]);
+            encode(&DescribeLogDirsRequest { topics }, version)
+        }
+        ApiKey::DeleteGroups => encode(&DeleteGroupsRequest { groups_names: vec![group_id()] }, version),
+        ApiKey::OffsetDelete => {
+            let partitions = vec![OffsetDeleteRequestPartition { partition_index: 0 }];
+            let topics = vec![OffsetDeleteRequestTopic { name: topic(), partitions }];
+            encode(&OffsetDeleteRequest { group_id: group_id(), topics }, version)
+        }
+        ApiKey::DescribeProducers => {
+            let topics = vec![ProducersTopic { name: topic(), partition_indexes: vec![0] }];
+            encode(&DescribeProducersRequest { topics }, version)
+        }
         ApiKey::InitProducerId => {
             encode(&InitProducerIdRequest { transactional_id: None, ..Default::default() }, version)
         }
@@ -174,7 +205,7 @@ pub fn request(api: ApiKey, version: i16, topic_id: Uuid) -> Bytes {
             };
             encode(&request, version)
         }
-        other => panic!("{} has no request here", other.name()),
+        other => administration::request(other, version),
     }
 }
 
@@ -241,6 +272,28 @@ pub fn errors(api: ApiKey, version: i16, body: &Bytes) -> Vec<i16> {
         ApiKey::ApiVersions => vec![decode!(ApiVersionsResponse).error_code],
         ApiKey::CreateTopics => decode!(CreateTopicsResponse).topics.iter().map(|topic| topic.error_code).collect(),
         ApiKey::DeleteTopics => decode!(DeleteTopicsResponse).responses.iter().map(|topic| topic.error_code).collect(),
+        ApiKey::DeleteRecords => {
+            let topics = decode!(DeleteRecordsResponse).topics.into_iter();
+            topics.flat_map(|topic| topic.partitions).map(|partition| partition.error_code).collect()
+        }
+        ApiKey::AlterReplicaLogDirs => {
+            let topics = decode!(AlterReplicaLogDirsResponse).results.into_iter();
+            topics.flat_map(|topic| topic.partitions).map(|partition| partition.error_code).collect()
+        }
+        ApiKey::DescribeLogDirs => {
+            let response = decode!(DescribeLogDirsResponse);
+            response.results.iter().map(|directory| directory.error_code).chain([response.error_code]).collect()
+        }
+        ApiKey::DeleteGroups => decode!(DeleteGroupsResponse).results.iter().map(|group| group.error_code).collect(),
+        ApiKey::OffsetDelete => {
+            let response = decode!(OffsetDeleteResponse);
+            let partitions = response.topics.into_iter().flat_map(|topic| topic.partitions);
+            partitions.map(|partition| partition.error_code).chain([response.error_code]).collect()
+        }
+        ApiKey::DescribeProducers => {
+            let topics = decode!(DescribeProducersResponse).topics.into_iter();
+            topics.flat_map(|topic| topic.partitions).map(|partition| partition.error_code).collect()
+        }
         ApiKey::InitProducerId => vec![decode!(InitProducerIdResponse).error_code],
         ApiKey::OffsetForLeaderEpoch => {
             let topics = decode!(OffsetForLeaderEpochResponse).topics.into_iter();
@@ -254,6 +307,6 @@ pub fn errors(api: ApiKey, version: i16, body: &Bytes) -> Vec<i16> {
                 .flat_map(|topic| topic.partitions.into_iter().map(|p| p.error_code).chain([topic.error_code]))
                 .collect()
         }
-        other => panic!("{} has no response here", other.name()),
+        other => administration::errors(other, version, body),
     }
 }

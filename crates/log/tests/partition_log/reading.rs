@@ -146,3 +146,20 @@ fn readers_and_the_appender_do_not_disturb_each_other() {
         readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
 }
+
+#[test]
+fn the_largest_timestamp_is_found_even_before_the_log_start() {
+    let disk = disk(1);
+    let mut log = open(&disk);
+    for (tag, timestamp) in [9, 5, 7].into_iter().enumerate() {
+        let sent = Sent { timestamps: vec![NOW + timestamp], ..Sent::plain(1, 10) };
+        append(&mut log, &sent, u8::try_from(tag).unwrap().into()).unwrap();
+    }
+    log.raise_log_start_offset(Offset(1)).unwrap();
+    let found =
+        |largest: Option<(Offset, i64, LeaderEpoch)>| largest.map(|(offset, timestamp, _)| (offset.0, timestamp - NOW));
+    let reader = log.reader();
+    assert_eq!(found(reader.max_timestamp(Offset(3)).unwrap()), Some((0, 9)), "as Kafka has it");
+    assert_eq!(found(reader.offset_for_timestamp(NOW + 6, Offset(3)).unwrap()), Some((2, 7)));
+    assert_eq!(found(reader.offset_for_timestamp(NOW + 8, Offset(3)).unwrap()), None);
+}

@@ -17,9 +17,10 @@ use dohle_seams::{Disk, Environment};
 
 use super::append;
 use crate::append_queue::RequiredAcks;
+use crate::directory_description::DirectoryError;
 use crate::maintenance::MaintenanceIntervals;
 use crate::partition::PartitionError;
-use crate::replica_manager::{ReplicaManager, ReplicaManagerOptions};
+use crate::replica_manager::{ReplicaManager, ReplicaManagerOptions, UnopenedDirectory};
 
 /// The code of topics in a ConfigRecord.
 const TOPIC_RESOURCE: i8 = 2;
@@ -43,6 +44,10 @@ fn id(number: u8) -> TopicId {
 }
 
 fn topic(name: &str, number: u8, partitions: i32) -> Vec<MetadataRecord> {
+    topic_in(DirectoryId::UNASSIGNED, name, number, partitions)
+}
+
+fn topic_in(directory: DirectoryId, name: &str, number: u8, partitions: i32) -> Vec<MetadataRecord> {
     let partition = |index| {
         MetadataRecord::Partition(PartitionRecord {
             partition_id: index,
@@ -50,7 +55,7 @@ fn topic(name: &str, number: u8, partitions: i32) -> Vec<MetadataRecord> {
             replicas: vec![1],
             isr: vec![1],
             leader: 1,
-            directories: vec![DirectoryId::UNASSIGNED.0],
+            directories: vec![directory.0],
             ..PartitionRecord::default()
         })
     };
@@ -84,12 +89,22 @@ fn new_world(folders: &[&str]) -> (Arc<SimulatedDisk>, Environment) {
 }
 
 async fn start(environment: &Environment, folders: &[&str], image: &Arc<Image>) -> Arc<ReplicaManager> {
+    start_without(environment, folders, Vec::new(), image).await
+}
+
+async fn start_without(
+    environment: &Environment,
+    folders: &[&str],
+    unopened: Vec<UnopenedDirectory>,
+    image: &Arc<Image>,
+) -> Arc<ReplicaManager> {
     let server = ServerConfig::zero_config(None).unwrap();
     let open = |folder: &&str| LogDirectory::open(Arc::clone(&environment.disk), Path::new(folder)).unwrap();
     let options = ReplicaManagerOptions {
         node_id: BrokerId(1),
         environment: environment.clone(),
         directories: folders.iter().map(open).collect(),
+        unopened_directories: unopened,
         maintenance: MaintenanceIntervals::of(&server),
         resolve_topic_config: Box::new(move |overrides: &BTreeMap<String, String>| {
             TopicConfig::resolve(&server, overrides)
@@ -299,4 +314,94 @@ async fn checkpoints_are_written_from_time_to_time() {
     let of = partition.topic_partition();
     assert_eq!((directory.high_watermark(of), directory.recovery_point(of)), (Offset(1), Offset(1)));
     assert_eq!(directory.log_start_offset(of), Offset(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_start_that_was_raised_survives_a_stop_and_its_segments_go() {
+    let (_, environment) = new_world(&["/a"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    let mut records = topic("orders", 1, 1);
+    records.extend([set("orders", "internal.segment.bytes", "100"), set("orders", "retention.ms", "-1")]);
+    manager.apply(&metadata.change(&records)).await.unwrap();
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(0)).unwrap().clone();
+    for value in ["a", "b", "c", "d"] {
+        append(&partition, value, RequiredAcks::All).await.unwrap();
+    }
+    partition.delete_records(Some(Offset(2))).unwrap();
+    assert_eq!(partition.reader().first_base_offset(), Offset(0), "no file has gone yet");
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(partition.reader().first_base_offset(), Offset(2));
+    partition.delete_records(Some(Offset(3))).unwrap();
+    manager.shutdown(1).await;
+    drop((manager, partition));
+    let manager = start(&environment, &["/a"], &metadata.0).await;
+    let partition = manager.topic("orders").unwrap().partition(PartitionIndex(0)).unwrap().clone();
+    let bounds = (partition.reader().log_start_offset(), partition.reader().log_end_offset());
+    assert_eq!(bounds, (Offset(3), Offset(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn directories_are_described_in_their_order() {
+    let (disk, environment) = new_world(&FOLDERS);
+    let mut metadata = Metadata(Arc::default());
+    let unopened = UnopenedDirectory { position: 1, path: "/never".into(), reason: "broken".into() };
+    let manager = start_without(&environment, &FOLDERS, vec![unopened], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 3))).await.unwrap();
+    let partitions = manager.partitions();
+    append(&partitions[0], "a", RequiredAcks::All).await.unwrap();
+    let described = manager.describe_directories().await;
+    let paths: Vec<_> = described.iter().map(|directory| directory.path.to_str().unwrap()).collect();
+    assert_eq!(paths, ["/a", "/never", "/b"]);
+    assert_eq!(described[1].content.as_ref().unwrap_err().as_ref(), "broken");
+    let mut replicas = Vec::new();
+    for directory in [&described[0], &described[2]] {
+        let content = directory.content.as_ref().unwrap();
+        assert!(content.space.usable_bytes > 0 && content.space.usable_bytes < content.space.total_bytes);
+        replicas.extend(content.replicas.iter().map(|replica| (replica.topic_partition.to_string(), replica)));
+    }
+    replicas.sort_by(|a, b| a.0.cmp(&b.0));
+    let names: Vec<_> = replicas.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["orders-0", "orders-1", "orders-2"]);
+    assert!(replicas[0].1.size_bytes > 0 && replicas[1].1.size_bytes == 0);
+    assert!(replicas.iter().all(|(_, replica)| replica.offset_lag == 0));
+
+    assert_eq!(manager.directory_at("/b").unwrap().path(), Path::new("/b"));
+    assert_eq!(manager.directory_at("/b/").unwrap_err(), DirectoryError::Unknown, "written otherwise");
+    assert_eq!(manager.directory_at("/never").unwrap_err(), DirectoryError::Offline);
+    let failing = partitions[0].directory();
+    disk.set_capacity_bytes(Some(0));
+    append(&partitions[0], "b", RequiredAcks::All).await.unwrap_err();
+    disk.set_capacity_bytes(None);
+    let at = failing.path().to_str().unwrap();
+    assert_eq!(manager.directory_at(at).unwrap_err(), DirectoryError::Offline);
+    let described = manager.describe_directories().await;
+    let failed = described.iter().find(|directory| directory.path == failing.path()).unwrap();
+    assert!(failed.content.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_in_a_directory_that_does_not_open_is_left_out_and_does_not_begin_anew() {
+    let (disk, environment) = new_world(&FOLDERS);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &FOLDERS, &metadata.0).await;
+    let directory = |number: u8| DirectoryId(Uuid([number; 16]));
+    manager.apply(&metadata.change(&topic_in(directory(100), "in-a", 1, 1))).await.unwrap();
+    manager.apply(&metadata.change(&topic_in(directory(101), "in-b", 2, 1))).await.unwrap();
+    manager.shutdown(1).await;
+    drop(manager);
+    let unopened = UnopenedDirectory { position: 1, path: "/b".into(), reason: "broken".into() };
+    let manager = start_without(&environment, &["/a"], vec![unopened], &metadata.0).await;
+    assert!(manager.topic("in-a").is_some() && manager.topic("in-b").is_none());
+    assert_eq!(folders_in(&disk, "/a"), ["in-a-0"]);
+    // A change of the topic does not bring it up elsewhere, and new topics find their place.
+    let change = PartitionChangeRecord { partition_id: 0, topic_id: id(2).0, leader: 1, ..Default::default() };
+    manager.apply(&metadata.change(&[MetadataRecord::PartitionChange(change)])).await.unwrap_err();
+    assert!(manager.topic("in-b").is_none());
+    manager.apply(&metadata.change(&topic("new", 3, 1))).await.unwrap();
+    assert_eq!(folders_in(&disk, "/a"), ["in-a-0", "new-0"]);
+    manager.shutdown(1).await;
+    drop(manager);
+    let manager = start(&environment, &FOLDERS, &metadata.0).await;
+    assert!(manager.topic("in-b").is_some(), "the directory is back");
 }

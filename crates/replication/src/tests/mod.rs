@@ -3,6 +3,7 @@
 mod appends;
 mod leadership;
 mod manager;
+mod record_deletion;
 mod storage;
 
 use std::path::Path;

@@ -10,7 +10,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::SeededRandomness;
-use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, FileFacts, OpenMode};
+use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, DiskSpace, FileFacts, OpenMode};
+
+/// What the disk says that it could hold; nothing stops it from holding more.
+const TOTAL_BYTES: u64 = 1 << 40;
 
 /// A change to a file that is not synced yet.
 #[derive(Clone, Debug)]
@@ -339,6 +342,16 @@ impl Disk for SimulatedDisk {
             return Ok(Some(FileFacts { size_bytes, modified_ms: 0, is_directory: false }));
         }
         Ok(state.directories.contains(path).then_some(FileFacts { size_bytes: 0, modified_ms: 0, is_directory: true }))
+    }
+
+    fn space(&self, _path: &Path) -> io::Result<DiskSpace> {
+        let files = self.state.lock().files.values().cloned().collect::<Vec<_>>();
+        let used: u64 = files.iter().map(|inode| inode.lock().content.size as u64).sum();
+        Ok(DiskSpace { total_bytes: TOTAL_BYTES, usable_bytes: TOTAL_BYTES.saturating_sub(used) })
+    }
+
+    fn absolute(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(Path::new("/").join(path))
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
