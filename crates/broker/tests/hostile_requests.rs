@@ -18,7 +18,7 @@ use requests::{TOPIC, request};
 use simulation::{World, simulate};
 
 /// APIs and the versions around a change of their layout.
-const SERVED: [(ApiKey, &[i16]); 21] = [
+const SERVED: [(ApiKey, &[i16]); 27] = [
     (ApiKey::Produce, &[3, 8, 9, 12, 13]),
     (ApiKey::Fetch, &[4, 7, 11, 12, 13, 15, 18]),
     (ApiKey::ListOffsets, &[1, 5, 6, 11]),
@@ -35,10 +35,16 @@ const SERVED: [(ApiKey, &[i16]); 21] = [
     (ApiKey::ApiVersions, &[0, 3, 4]),
     (ApiKey::CreateTopics, &[2, 5, 7]),
     (ApiKey::DeleteTopics, &[1, 4, 6]),
+    (ApiKey::DeleteRecords, &[0, 2]),
     (ApiKey::InitProducerId, &[0, 2, 5]),
     (ApiKey::OffsetForLeaderEpoch, &[2, 4]),
     (ApiKey::DescribeConfigs, &[1, 4]),
+    (ApiKey::AlterReplicaLogDirs, &[1, 2]),
+    (ApiKey::DescribeLogDirs, &[1, 2, 5]),
+    (ApiKey::DeleteGroups, &[0, 2]),
+    (ApiKey::OffsetDelete, &[0]),
     (ApiKey::DescribeCluster, &[0, 2]),
+    (ApiKey::DescribeProducers, &[0]),
     (ApiKey::DescribeTopicPartitions, &[0]),
 ];
 

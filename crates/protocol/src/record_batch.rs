@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use bytes::{Bytes, BytesMut};
 
 use crate::compression::{Compression, decompress, decompressor};
-use crate::record_walk::{RecordOutline, varint, varlong, walk_records};
+use crate::record_walk::{MalformedRecord, RecordOutline, varint, varlong, walk_records};
 
 pub use crate::batch_builder::{BatchBuilder, recompress};
 
@@ -39,9 +39,12 @@ pub enum BatchError {
     /// A codec that does not exist.
     #[error("codec {0} is not known")]
     Codec(i16),
-    /// The records inside do not decompress or do not parse.
+    /// The records inside do not parse.
     #[error("{0}")]
     Record(String),
+    /// The records inside do not decompress.
+    #[error("{0}")]
+    Compressed(String),
     /// The batch, rebuilt, exceeds the limit given.
     #[error("the batch is larger than {0} bytes")]
     TooLarge(usize),
@@ -254,7 +257,10 @@ pub(crate) fn walk(
             walk_records(&mut reader.take(DECOMPRESSED_BYTES_MAX as u64), header.record_count, visit)
         }),
     };
-    walked.map_err(|error| BatchError::Record(error.to_string()))
+    walked.map_err(|error| {
+        let is_of_records = error.get_ref().is_some_and(|source| source.is::<MalformedRecord>());
+        if is_of_records { BatchError::Record(error.to_string()) } else { BatchError::Compressed(error.to_string()) }
+    })
 }
 
 /// Offset and timestamp of the first record of a whole batch whose offset is at least `offset_min` and whose timestamp

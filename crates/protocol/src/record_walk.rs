@@ -56,8 +56,13 @@ pub(crate) fn walk_records<R: BufRead + ?Sized>(
     if reader.fill_buf()?.is_empty() { Ok(()) } else { Err(malformed()) }
 }
 
+/// What the reader gave are no records; any other error is the reader's.
+#[derive(Debug, thiserror::Error)]
+#[error("a record is malformed, or there are not as many as declared")]
+pub(crate) struct MalformedRecord;
+
 fn malformed() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a record is malformed, or there are not as many as declared")
+    io::Error::new(io::ErrorKind::InvalidData, MalformedRecord)
 }
 
 /// Walks the bytes of one record behind its length; `None` where they are not a record.

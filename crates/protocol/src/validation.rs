@@ -53,27 +53,80 @@ pub struct ValidationError {
     pub code: ErrorCode,
     /// What is wrong, for people.
     pub message: String,
+    /// Whether the client is told the message.
+    pub is_told: bool,
+    /// Whether it is refused for what it is as a whole: then the client is not told where the log starts.
+    pub as_a_whole: bool,
     /// Index (within the batch) and reason of each record that is wrong, where records are.
     pub record_errors: Vec<(i32, String)>,
 }
 
 impl ValidationError {
+    /// Something in the batch is wrong.
     fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), record_errors: Vec::new() }
+        Self { code, message: message.into(), is_told: false, as_a_whole: false, record_errors: Vec::new() }
+    }
+
+    /// The batch is no batch, too large, or damaged.
+    fn as_a_whole(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { as_a_whole: true, ..Self::new(code, message) }
     }
 }
 
 impl From<BatchError> for ValidationError {
     fn from(error: BatchError) -> Self {
-        let code = match error {
+        let message = error.to_string();
+        match error {
             // Formats 0 and 1 are refused, other numbers stand for none.
-            BatchError::Magic(0 | 1) | BatchError::Record(_) => ErrorCode::InvalidRecord,
-            BatchError::Short | BatchError::Length(_) | BatchError::Magic(_) => ErrorCode::CorruptMessage,
-            BatchError::Codec(_) => ErrorCode::UnsupportedCompressionType,
-            BatchError::TooLarge(_) => ErrorCode::MessageTooLarge,
-        };
-        Self::new(code, error.to_string())
+            BatchError::Magic(0 | 1) => Self::as_a_whole(ErrorCode::InvalidRecord, message),
+            BatchError::Magic(magic) => Self {
+                is_told: true,
+                ..Self::as_a_whole(ErrorCode::CorruptMessage, format!("Invalid magic found in record: {magic}"))
+            },
+            BatchError::Length(length) if length < RECORD_SIZE_MIN => Self {
+                is_told: true,
+                ..Self::as_a_whole(
+                    ErrorCode::CorruptMessage,
+                    format!("Record size {length} is less than the minimum record overhead ({RECORD_SIZE_MIN})"),
+                )
+            },
+            BatchError::Short | BatchError::Length(_) => Self::as_a_whole(ErrorCode::CorruptMessage, message),
+            BatchError::Record(_) => Self::new(ErrorCode::InvalidRecord, message),
+            // Kafka is not prepared for them.
+            BatchError::Codec(_) | BatchError::Compressed(_) => Self::new(ErrorCode::UnknownServerError, message),
+            BatchError::TooLarge(_) => Self::as_a_whole(ErrorCode::MessageTooLarge, message),
+        }
     }
+}
+
+/// The smallest value of a batch's length field that Kafka reads on from, whatever the format.
+const RECORD_SIZE_MIN: i32 = 14;
+/// How many bytes lie before what the length field counts.
+const LENGTH_OVERHEAD_BYTES: usize = 12;
+/// How many bytes it takes to tell the format.
+const UP_TO_MAGIC_BYTES: usize = 17;
+
+/// Checks what lies behind the first batch of a partition. As in Kafka, the beginning of another batch is left out of
+/// account, and another whole one is refused.
+fn check_rest(rest: &[u8]) -> Result<(), ValidationError> {
+    let Some((length, _)) = rest.get(8..LENGTH_OVERHEAD_BYTES).and_then(|bytes| bytes.split_first_chunk()) else {
+        return Ok(());
+    };
+    let length = i32::from_be_bytes(*length);
+    let damaged = |message: String| Err(ValidationError::as_a_whole(ErrorCode::CorruptMessage, message));
+    if length < RECORD_SIZE_MIN {
+        return damaged(format!("there cannot be a batch with length {length} behind the first"));
+    }
+    let Some(magic) = rest.get(UP_TO_MAGIC_BYTES - 1).map(|magic| magic.cast_signed()) else { return Ok(()) };
+    if !(0..=2).contains(&magic) {
+        return damaged(format!("there cannot be a batch with magic {magic} behind the first"));
+    }
+    let is_whole = usize::try_from(length).is_ok_and(|length| rest.len() - LENGTH_OVERHEAD_BYTES >= length);
+    if is_whole {
+        let message = "a Produce request may hold exactly one record batch for each partition";
+        return Err(ValidationError::as_a_whole(ErrorCode::InvalidRecord, message));
+    }
+    Ok(())
 }
 
 /// Checks the records of one partition of a Produce request at time `now_ms`.
@@ -86,22 +139,18 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
         Ok(_) | Err(BatchError::Short) => {
             // Kafka finds no batch in it at all.
             let message = "a Produce request must hold one whole record batch for each partition";
-            return Err(ValidationError::new(ErrorCode::InvalidRecord, message));
+            return Err(ValidationError::as_a_whole(ErrorCode::InvalidRecord, message));
         }
         Err(error) => return Err(error.into()),
     };
     let size = header.size_bytes();
-    if records.len() > size {
-        return Err(ValidationError::new(
-            ErrorCode::InvalidRecord,
-            "a Produce request may hold exactly one record batch for each partition",
-        ));
-    }
+    check_rest(&records[size..])?;
+    let records = records.slice(..size);
     if size > rules.max_message_bytes {
         return Err(too_large(size, rules.max_message_bytes));
     }
     if !crc_is_right(&records) {
-        return Err(ValidationError::new(ErrorCode::CorruptMessage, "the CRC of the batch is wrong"));
+        return Err(ValidationError::as_a_whole(ErrorCode::CorruptMessage, "the CRC of the batch is wrong"));
     }
     check_header(&header, rules)?;
     let codec = header.compression()?;
@@ -122,7 +171,7 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
         bytes = with_create_time(&bytes, max_timestamp);
     }
     if bytes.len() > rules.segment_bytes {
-        return Err(ValidationError::new(
+        return Err(ValidationError::as_a_whole(
             ErrorCode::RecordListTooLarge,
             format!("the batch of {} bytes exceeds the segment size of {} bytes", bytes.len(), rules.segment_bytes),
         ));
@@ -132,7 +181,7 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
 }
 
 fn too_large(size: usize, limit: usize) -> ValidationError {
-    ValidationError::new(
+    ValidationError::as_a_whole(
         ErrorCode::MessageTooLarge,
         format!("the batch of {size} bytes exceeds the maximum configured size of {limit} bytes"),
     )
@@ -159,7 +208,7 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
         return invalid("the batch has a producer id but no sequence");
     }
     if rules.produce_version < 7 && header.compression()? == Compression::Zstd {
-        return Err(ValidationError::new(
+        return Err(ValidationError::as_a_whole(
             ErrorCode::UnsupportedCompressionType,
             "Produce requests below version 7 may not use zstd",
         ));
@@ -207,7 +256,7 @@ impl RecordErrors {
             );
             (ErrorCode::InvalidRecord, message)
         };
-        Err(ValidationError { code, message, record_errors: self.named })
+        Err(ValidationError { code, message, is_told: true, as_a_whole: false, record_errors: self.named })
     }
 }
 
@@ -340,7 +389,8 @@ mod tests {
         assert_eq!(code(damaged(&good, 16, 1), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 22, 0x20), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 22, 0x10), &rules()), ErrorCode::InvalidTxnState);
-        assert_eq!(code(damaged(&good, 22, 0x05), &rules()), ErrorCode::UnsupportedCompressionType);
+        assert_eq!(code(damaged(&good, 22, 0x05), &rules()), ErrorCode::UnknownServerError);
+        assert_eq!(code(damaged(&good, 22, 0x01), &rules()), ErrorCode::UnknownServerError, "no gzip stream");
         assert_eq!(code(damaged(&good, 60, 3), &rules()), ErrorCode::InvalidRecord);
         assert_eq!(code(damaged(&good, 7, 3), &rules()), ErrorCode::InvalidRecord);
         let small = ValidationRules { max_message_bytes: 100, ..rules() };
@@ -356,6 +406,38 @@ mod tests {
             "One or more records have been rejected due to 1 record errors in total, and only showing the first three errors at most: [RecordError(batchIndex=1, message='{record}')]"
         );
         assert_eq!(error.message, message);
+    }
+
+    #[test]
+    fn what_is_refused_as_a_whole_is_told_as_kafka_tells_it() {
+        let good = batch(Compression::None);
+        let refusal = |records: Bytes| {
+            let error = validate(records, &rules(), NOW).unwrap_err();
+            (error.code, error.as_a_whole, error.is_told.then_some(error.message))
+        };
+        let told = |message: &str| Some(message.to_owned());
+        let magic = told("Invalid magic found in record: 3");
+        assert_eq!(refusal(damaged(&good, 16, 3)), (ErrorCode::CorruptMessage, true, magic));
+        let mut short = good.to_vec();
+        short[8..12].copy_from_slice(&5_i32.to_be_bytes());
+        let length = told("Record size 5 is less than the minimum record overhead (14)");
+        assert_eq!(refusal(short.into()), (ErrorCode::CorruptMessage, true, length));
+        assert_eq!(refusal(Bytes::new()), (ErrorCode::InvalidRecord, true, None));
+        assert_eq!(refusal(damaged(&good, 22, 0x20)), (ErrorCode::InvalidRecord, false, None));
+        assert_eq!(refusal(damaged(&good, 60, 3)), (ErrorCode::InvalidRecord, false, None));
+    }
+
+    #[test]
+    fn the_beginning_of_a_second_batch_is_left_out_and_a_whole_one_is_refused() {
+        let good = batch(Compression::None);
+        let followed_by = |rest: &[u8]| validate([&good[..], rest].concat().into(), &rules(), NOW);
+        for length in [0, 5, 11, 12, 16, 17, good.len() - 1] {
+            assert_eq!(followed_by(&good[..length]).unwrap().bytes, good, "{length} bytes");
+        }
+        assert_eq!(followed_by(&good).unwrap_err().code, ErrorCode::InvalidRecord);
+        assert_eq!(followed_by(&[0; 12]).unwrap_err().code, ErrorCode::CorruptMessage, "no length");
+        assert_eq!(followed_by(&[0; 11]).unwrap().bytes, good);
+        assert_eq!(followed_by(&damaged(&good, 16, 3)).unwrap_err().code, ErrorCode::CorruptMessage);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dohle_config::{CompressionType, TimestampType, TopicConfig};
+use dohle_log::{AppendError, Appended};
 use dohle_metadata::Image;
 use dohle_model::{PartitionIndex, TopicId, TopicPartition};
 use dohle_network::{CloseReason, Outcome, Response};
@@ -181,14 +182,13 @@ fn rules(topic_partition: &TopicPartition, config: &TopicConfig, produce_version
 }
 
 fn invalid(error: ValidationError, partition: &Partition) -> PartitionOutcome {
-    // As in Kafka, batches that are refused for what they are as a whole come without the log's start.
-    let as_a_whole =
-        matches!(error.code, ErrorCode::CorruptMessage | ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge);
-    PartitionOutcome {
+    let topic_partition = partition.topic_partition();
+    tracing::debug!(%topic_partition, error = error.code.code(), reason = error.message, "refused a batch");
+    let refused = PartitionOutcome {
         record_errors: error.record_errors,
-        log_start_offset: if as_a_whole { -1 } else { partition.reader().log_start_offset().0 },
-        ..PartitionOutcome::failed(error.code.code(), Some(error.message))
-    }
+        ..PartitionOutcome::failed(error.code.code(), error.is_told.then_some(error.message))
+    };
+    if error.as_a_whole { refused } else { with_log_start(refused, partition) }
 }
 
 fn not_appended(error: &ProduceError, partition: &Partition, version: i16) -> PartitionOutcome {
@@ -196,10 +196,36 @@ fn not_appended(error: &ProduceError, partition: &Partition, version: i16) -> Pa
         ProduceError::NotHosted if version >= TOPIC_IDS_FROM => ErrorCode::UnknownTopicId,
         error => error.error_code(),
     };
-    let is_known = matches!(error, ProduceError::Append(_) | ProduceError::NotEnoughReplicas { .. });
+    tracing::debug!(topic_partition = %partition.topic_partition(), %error, "a batch was not appended");
+    // As in Kafka, the client is told no reason beside the error's own.
+    let failed = PartitionOutcome::failed(code.code(), None);
+    match error {
+        // It may be committed yet: so the client is told where it is.
+        ProduceError::TimedOut { appended: Some(appended) } => {
+            PartitionOutcome { error_code: code.code(), ..appended_outcome(appended) }
+        }
+        ProduceError::NotEnoughReplicas { .. } => with_log_start(failed, partition),
+        ProduceError::Append(error) => match **error {
+            AppendError::Producer(_) => with_log_start(failed, partition),
+            AppendError::Storage(_) => failed,
+        },
+        ProduceError::TimedOut { appended: None }
+        | ProduceError::NotLeader
+        | ProduceError::NotHosted
+        | ProduceError::Storage(_) => failed,
+    }
+}
+
+fn with_log_start(outcome: PartitionOutcome, partition: &Partition) -> PartitionOutcome {
+    PartitionOutcome { log_start_offset: partition.reader().log_start_offset().0, ..outcome }
+}
+
+fn appended_outcome(appended: &Appended) -> PartitionOutcome {
     PartitionOutcome {
-        log_start_offset: if is_known { partition.reader().log_start_offset().0 } else { -1 },
-        ..PartitionOutcome::failed(code.code(), Some(error.to_string()))
+        base_offset: appended.base_offset.0,
+        log_append_time_ms: appended.log_append_time_ms,
+        log_start_offset: appended.log_start_offset.0,
+        ..PartitionOutcome::default()
     }
 }
 
@@ -225,12 +251,7 @@ impl Answering {
         let outcome = |append: Result<Arc<Partition>, PartitionOutcome>| match append {
             Err(refused) => refused,
             Ok(partition) => match results.next() {
-                Some(Ok(appended)) => PartitionOutcome {
-                    base_offset: appended.base_offset.0,
-                    log_append_time_ms: appended.log_append_time_ms,
-                    log_start_offset: appended.log_start_offset.0,
-                    ..PartitionOutcome::default()
-                },
+                Some(Ok(appended)) => appended_outcome(&appended),
                 Some(Err(error)) => not_appended(&error, &partition, version),
                 None => unreachable!("every queued append has its result"),
             },

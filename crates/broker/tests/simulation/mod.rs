@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dohle_broker::{Listen, Node, NodeOptions};
+use dohle_broker::{Listen, Node, NodeError, NodeOptions};
 use dohle_config::{Listener, ServerConfig};
 use dohle_log::{LogDirectory, MetaProperties};
 use dohle_model::DirectoryId;
@@ -62,6 +62,20 @@ impl Listen for SimulatedListen {
     }
 }
 
+/// Listens nowhere.
+#[derive(Debug)]
+struct AddressesInUse;
+
+impl Listen for AddressesInUse {
+    fn listen<'a>(&'a self, _listener: &'a Listener) -> BoxFuture<'a, io::Result<Vec<Box<dyn Acceptor>>>> {
+        Box::pin(async { Err(io::ErrorKind::AddrInUse.into()) })
+    }
+
+    fn resolve<'a>(&'a self, _host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
 /// Everything that outlives a broker.
 pub struct World {
     seed: u64,
@@ -101,6 +115,17 @@ impl World {
 
     /// Starts the broker on what the disk holds.
     pub async fn start(&mut self) -> Node {
+        let node = self.start_with(Arc::new(SimulatedListen(Arc::clone(&self.network)))).await.unwrap();
+        self.note(format_args!("started, life {}", self.lives));
+        node
+    }
+
+    /// Starts the broker where every address is in use already.
+    pub async fn start_without_network(&mut self) -> Result<Node, NodeError> {
+        self.start_with(Arc::new(AddressesInUse)).await
+    }
+
+    async fn start_with(&mut self, network: Arc<dyn Listen>) -> Result<Node, NodeError> {
         self.lives += 1;
         let fresh = world(self.seed + (self.lives << 32), Arc::clone(&self.disk));
         // Time goes on between two lives; randomness does not repeat.
@@ -114,12 +139,10 @@ impl World {
             environment,
             config: Arc::clone(&self.config),
             cluster_id: CLUSTER_ID.to_owned(),
-            network: Arc::new(SimulatedListen(Arc::clone(&self.network))),
+            network,
             open_store: Box::new(open_store),
         };
-        let node = Node::start(options).await.unwrap();
-        self.note(format_args!("started, life {}", self.lives));
-        node
+        Node::start(options).await
     }
 
     pub fn connect(&self) -> Client {
