@@ -466,3 +466,44 @@ fn a_fetch_of_an_older_segment_does_not_wait() {
         node.shutdown().await;
     });
 }
+
+/// Kafka looks into the beginning of each first batch before anything else.
+#[test]
+fn a_batch_that_begins_wrong_ends_its_whole_request() {
+    simulate(13, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        client.create_topic(TOPIC, 2, &[]).await.unwrap();
+        let mut wrong = batch().to_vec();
+        wrong[16] = 3;
+        let request = produce_request(TOPIC, Uuid::ZERO, ALL, vec![(0, Some(batch())), (1, Some(wrong.into()))]);
+        let response: ProduceResponse = client.call(ApiKey::Produce, NAMES, &request).await.unwrap();
+        let answers: Vec<_> = response.responses[0]
+            .partition_responses
+            .iter()
+            .map(|answer| (answer.index, answer.error_code, answer.error_message.as_deref()))
+            .collect();
+        let (corrupt, message) = (code(ErrorCode::CorruptMessage), Some("Invalid magic found in record: 3"));
+        assert_eq!(answers, [(0, corrupt, message), (1, corrupt, message)]);
+        assert_eq!(produce(&mut client, TOPIC, ALL, batch()).await.base_offset, 0, "nothing was written");
+        node.shutdown().await;
+    });
+}
+
+#[test]
+fn a_partition_named_twice_is_answered_once() {
+    simulate(14, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        client.create_topic(TOPIC, 2, &[]).await.unwrap();
+        for _ in 0..2 {
+            produce(&mut client, TOPIC, ALL, batch()).await;
+        }
+        let request = fetch_request(TOPIC, Uuid::ZERO, vec![position(0, 0), position(1, 0), position(0, 1)]);
+        let response = fetch(&mut client, NAMES, &request).await;
+        let answers: Vec<_> =
+            partitions(&response).iter().map(|answer| (answer.partition_index, size(answer))).collect();
+        assert_eq!(answers, [(0, batch().len()), (1, 0)], "from where it was last said");
+        node.shutdown().await;
+    });
+}

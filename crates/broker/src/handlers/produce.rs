@@ -75,6 +75,13 @@ pub(crate) fn handle(
             checked.push(check(context, acks, topic, asked, now_ms));
         }
     }
+    // As in Kafka, a batch whose very beginning is damaged is the end of the whole request.
+    let is_damaged = |outcome: &&PartitionOutcome| {
+        outcome.error_code == ErrorCode::CorruptMessage.code() && outcome.error_message.is_some()
+    };
+    if let Some(damaged) = checked.iter().filter_map(|result| result.as_ref().err()).find(is_damaged).cloned() {
+        checked.iter_mut().for_each(|result| *result = Err(damaged.clone()));
+    }
     let completion = AppendCompletion::new(checked.iter().filter(|result| result.is_ok()).count());
     let required_acks = if acks == ALL_ACKS { RequiredAcks::All } else { RequiredAcks::Leader };
     let mut queued = 0;
