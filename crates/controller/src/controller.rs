@@ -7,9 +7,11 @@ use dohle_config::ServerConfig;
 use dohle_metadata::{Image, Replay};
 use dohle_model::BrokerId;
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, AllocateProducerIdsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
-    BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use dohle_protocol::records::metadata::MetadataRecord;
 use dohle_seams::Randomness;
@@ -17,7 +19,10 @@ use dohle_seams::Randomness;
 use crate::decision::{Context, Decision};
 use crate::registration::Registrant;
 use crate::sessions::Sessions;
-use crate::{bootstrap, create_topics, delete_topics, heartbeat, producer_ids, registration};
+use crate::{
+    bootstrap, create_partitions, create_topics, delete_topics, elect_leaders, heartbeat, partition_reassignments,
+    producer_ids, registration, update_features,
+};
 
 /// What does not change while a node leads.
 #[derive(Clone, Debug)]
@@ -106,6 +111,34 @@ impl Controller {
     /// TOPIC_DELETION_DISABLED.
     pub fn delete_topics(&mut self, request: &DeleteTopicsRequest) -> DeleteTopicsResponse {
         let decision = delete_topics::delete_topics(&context(&self.settings, &self.decided), request);
+        self.adopt(decision)
+    }
+
+    /// CreatePartitions, versions 0 to 3. Errors are in the response, topic by topic.
+    pub fn create_partitions(&mut self, request: &CreatePartitionsRequest) -> CreatePartitionsResponse {
+        let decision = create_partitions::create_partitions(&context(&self.settings, &self.decided), request);
+        self.adopt(decision)
+    }
+
+    /// ElectLeaders, versions 0 to 2. Errors are in the response, partition by partition.
+    pub fn elect_leaders(&mut self, request: &ElectLeadersRequest) -> ElectLeadersResponse {
+        let decision = elect_leaders::elect_leaders(&context(&self.settings, &self.decided), request);
+        self.adopt(decision)
+    }
+
+    /// AlterPartitionReassignments, versions 0 and 1. Errors are in the response, partition by partition.
+    pub fn alter_partition_reassignments(
+        &mut self,
+        request: &AlterPartitionReassignmentsRequest,
+    ) -> AlterPartitionReassignmentsResponse {
+        let context = context(&self.settings, &self.decided);
+        let decision = partition_reassignments::alter_partition_reassignments(&context, request);
+        self.adopt(decision)
+    }
+
+    /// UpdateFeatures, versions 0 to 2; the response has what versions 0 and 1 want, a result for each feature.
+    pub fn update_features(&mut self, request: &UpdateFeaturesRequest) -> UpdateFeaturesResponse {
+        let decision = update_features::update_features(&context(&self.settings, &self.decided), request);
         self.adopt(decision)
     }
 

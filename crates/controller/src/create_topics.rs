@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dohle_config::{describe_topic, validate_topic_configs};
 use dohle_metadata::ConfigResource;
-use dohle_model::{BrokerId, DirectoryId, TopicId, TopicName, Uuid};
+use dohle_model::{BrokerId, TopicId, TopicName, Uuid};
 use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::create_topics_request::CreatableTopic;
 use dohle_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
@@ -13,6 +13,7 @@ use dohle_protocol::records::metadata::{ConfigRecord, MetadataRecord, PartitionR
 use dohle_seams::RandomnessExt;
 
 use crate::decision::{ApiError, Context, Decision, RECORDS_MAX, TOO_MANY_RECORDS};
+use crate::new_partition::{NewPartition, check_replicas};
 use crate::replica_placement::{candidates, place};
 
 /// The topic of the metadata itself, which Kafka keeps for itself.
@@ -82,7 +83,7 @@ fn refusal(name: &str, error: ApiError) -> CreatableTopicResult {
     CreatableTopicResult {
         name: name.to_owned(),
         error_code: error.code.code(),
-        error_message: Some(error.message),
+        error_message: error.message,
         ..Default::default()
     }
 }
@@ -126,7 +127,7 @@ impl NewTopic {
             name,
             id,
             overrides,
-            replication_factor: placed.first().map_or(0, |partition| partition.replicas.len()),
+            replication_factor: placed.first().map_or(0, NewPartition::replication_factor),
             partitions: placed
                 .into_iter()
                 .enumerate()
@@ -169,45 +170,7 @@ impl NewTopic {
     }
 }
 
-/// The replicas of a new partition, and those of them that are live; neither is empty.
-struct Placed {
-    replicas: Vec<BrokerId>,
-    isr: Vec<BrokerId>,
-}
-
-impl Placed {
-    /// `None` where no replica is live.
-    fn new(context: &Context<'_>, replicas: Vec<BrokerId>) -> Option<Self> {
-        let isr: Vec<BrokerId> = replicas.iter().copied().filter(|id| context.image.is_active(*id)).collect();
-        (!isr.is_empty()).then_some(Self { replicas, isr })
-    }
-
-    fn record(&self, context: &Context<'_>, topic_id: Uuid, index: usize) -> PartitionRecord {
-        let ids = |brokers: &[BrokerId]| brokers.iter().map(|id| id.0).collect::<Vec<_>>();
-        PartitionRecord {
-            partition_id: i32::try_from(index).expect("partitions are fewer than 10 000"),
-            topic_id,
-            replicas: ids(&self.replicas),
-            isr: ids(&self.isr),
-            leader: self.isr[0].0,
-            leader_epoch: 0,
-            partition_epoch: 0,
-            directories: self.replicas.iter().map(|id| default_directory(context, *id).0).collect(),
-            ..Default::default()
-        }
-    }
-}
-
-/// The log directory of a new replica: the broker's only one, or the one that the broker is to choose.
-fn default_directory(context: &Context<'_>, broker: BrokerId) -> DirectoryId {
-    match context.image.broker(broker).map(|broker| broker.log_directories.as_slice()) {
-        Some([only]) => *only,
-        Some([]) | None => DirectoryId::MIGRATING,
-        Some(_) => DirectoryId::UNASSIGNED,
-    }
-}
-
-fn place_automatically(context: &Context<'_>, topic: &CreatableTopic) -> Result<Vec<Placed>, ApiError> {
+fn place_automatically(context: &Context<'_>, topic: &CreatableTopic) -> Result<Vec<NewPartition>, ApiError> {
     let replication_factor = match i32::from(topic.replication_factor) {
         DEFAULT => context.config.default_replication_factor,
         count => count,
@@ -240,13 +203,13 @@ fn place_automatically(context: &Context<'_>, topic: &CreatableTopic) -> Result<
     placed
         .into_iter()
         .map(|replicas| {
-            Placed::new(context, replicas)
+            NewPartition::new(context, replicas)
                 .ok_or_else(|| impossible("All brokers are currently fenced or in controlled shutdown."))
         })
         .collect()
 }
 
-fn place_as_assigned(context: &Context<'_>, topic: &CreatableTopic) -> Result<Vec<Placed>, ApiError> {
+fn place_as_assigned(context: &Context<'_>, topic: &CreatableTopic) -> Result<Vec<NewPartition>, ApiError> {
     let contradiction = |what: &str| {
         let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
         Err(ApiError::new(ErrorCode::InvalidRequest, message))
@@ -258,7 +221,7 @@ fn place_as_assigned(context: &Context<'_>, topic: &CreatableTopic) -> Result<Ve
         return contradiction("numPartitions");
     }
     let refuse = |message: String| Err(ApiError::new(ErrorCode::InvalidReplicaAssignment, message));
-    let mut placed: BTreeMap<i32, Placed> = BTreeMap::new();
+    let mut placed: BTreeMap<i32, NewPartition> = BTreeMap::new();
     let mut replication_factor = None;
     for assignment in &topic.assignments {
         let index = assignment.partition_index;
@@ -266,11 +229,11 @@ fn place_as_assigned(context: &Context<'_>, topic: &CreatableTopic) -> Result<Ve
             return refuse(format!("Found multiple manual partition assignments for partition {index}"));
         }
         let replicas: Vec<BrokerId> = assignment.broker_ids.iter().copied().map(BrokerId).collect();
-        if let Err(message) = check_replicas(context, &replicas, replication_factor) {
+        if let Err(message) = check_replicas(context.image, &replicas, replication_factor) {
             return refuse(message);
         }
         replication_factor = Some(replicas.len());
-        let Some(partition) = Placed::new(context, replicas) else {
+        let Some(partition) = NewPartition::new(context, replicas) else {
             return refuse(format!(
                 "All brokers specified in the manual partition assignment for partition {index} are fenced or in \
                  controlled shutdown."
@@ -282,39 +245,6 @@ fn place_as_assigned(context: &Context<'_>, topic: &CreatableTopic) -> Result<Ve
         return refuse("partitions should be a consecutive 0-based integer sequence".to_owned());
     }
     Ok(placed.into_values().collect())
-}
-
-/// Checks one partition's replicas as somebody assigned them.
-fn check_replicas(
-    context: &Context<'_>,
-    replicas: &[BrokerId],
-    replication_factor: Option<usize>,
-) -> Result<(), String> {
-    if replicas.is_empty() {
-        return Err("The manual partition assignment includes an empty replica list.".to_owned());
-    }
-    let mut sorted = replicas.to_vec();
-    sorted.sort_unstable();
-    let mut previous = None;
-    for id in sorted {
-        if context.image.broker(id).is_none() {
-            return Err(format!(
-                "The manual partition assignment includes broker {id}, but no such broker is registered."
-            ));
-        }
-        if previous == Some(id) {
-            return Err(format!("The manual partition assignment includes the broker {id} more than once."));
-        }
-        previous = Some(id);
-    }
-    match replication_factor {
-        Some(expected) if expected != replicas.len() => Err(format!(
-            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with \
-             previous partitions, which have {expected} replica(s).",
-            replicas.len()
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn unused_id(context: &Context<'_>) -> Uuid {

@@ -53,11 +53,24 @@ impl<R> Decision<R> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: ErrorCode,
-    pub(crate) message: String,
+    /// `None` where Kafka leaves it to the client to say what the code means.
+    pub(crate) message: Option<String>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: Some(message.into()) }
+    }
+
+    pub(crate) fn without_message(code: ErrorCode) -> Self {
+        Self { code, message: None }
+    }
+
+    /// Code and message as a response has them, where `None` is a success.
+    pub(crate) fn parts(error: Option<Self>) -> (i16, Option<String>) {
+        match error {
+            Some(error) => (error.code.code(), error.message),
+            None => (ErrorCode::None.code(), None),
+        }
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn delete_topics(context: &Context<'_>, request: &DeleteTopicsRequest
                 name: state.name.clone(),
                 topic_id,
                 error_code: error.code.code(),
-                error_message: Some(error.message),
+                error_message: error.message,
             }),
         }
     }

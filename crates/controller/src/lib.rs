@@ -6,15 +6,21 @@
 
 mod bootstrap;
 mod controller;
+mod create_partitions;
 mod create_topics;
 mod decision;
 mod delete_topics;
+mod elect_leaders;
 mod heartbeat;
 mod leadership;
+mod new_partition;
+mod partition_change;
+mod partition_reassignments;
 mod producer_ids;
 mod registration;
 mod replica_placement;
 mod sessions;
+mod update_features;
 
 #[cfg(test)]
 mod tests;

@@ -10,15 +10,18 @@ use dohle_metadata::Image;
 use dohle_model::{BrokerId, ProducerId};
 use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    UnregisterBrokerRequest, UnregisterBrokerResponse,
+    AllocateProducerIdsRequest, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::QuorumError;
 use crate::operation::{Operation, Reply};
+use crate::quorum_state::{Metrics, QuorumState};
 use crate::subscription::Publications;
 
 /// Asks the controller. Every answer comes once what it tells of is committed and applied here; errors that Kafka's
@@ -30,6 +33,7 @@ use crate::subscription::Publications;
 pub struct ControllerHandle {
     mailbox: mpsc::Sender<Operation>,
     publications: Arc<Publications>,
+    metrics: Metrics,
     request_timeout: Duration,
     heartbeat_timeout: Duration,
 }
@@ -42,11 +46,13 @@ impl ControllerHandle {
     pub(crate) fn new(
         mailbox: mpsc::Sender<Operation>,
         publications: Arc<Publications>,
+        metrics: Metrics,
         config: &ServerConfig,
     ) -> Self {
         Self {
             mailbox,
             publications,
+            metrics,
             request_timeout: milliseconds(config.request_timeout_ms),
             // A later answer would be overtaken by that to the next heartbeat.
             heartbeat_timeout: milliseconds(config.broker_heartbeat_interval_ms),
@@ -57,6 +63,14 @@ impl ControllerHandle {
     #[must_use]
     pub fn image(&self) -> Arc<Image> {
         self.publications.image()
+    }
+
+    /// The quorum as it stands at this moment.
+    ///
+    /// # Errors
+    /// [`QuorumError::NotController`] where another node leads it: only the leader knows.
+    pub fn quorum_state(&self) -> Result<QuorumState, QuorumError> {
+        QuorumState::read(&self.metrics, &self.image())
     }
 
     /// CreateTopics; per-topic errors are in the response.
@@ -75,6 +89,48 @@ impl ControllerHandle {
     pub async fn delete_topics(&self, request: DeleteTopicsRequest) -> Result<DeleteTopicsResponse, QuorumError> {
         let deadline = Instant::now() + milliseconds(request.timeout_ms);
         self.ask(deadline, |reply| Operation::DeleteTopics { request, deadline, reply }).await
+    }
+
+    /// CreatePartitions; per-topic errors are in the response.
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]; the time is the request's.
+    pub async fn create_partitions(
+        &self,
+        request: CreatePartitionsRequest,
+    ) -> Result<CreatePartitionsResponse, QuorumError> {
+        let deadline = Instant::now() + milliseconds(request.timeout_ms);
+        self.ask(deadline, |reply| Operation::CreatePartitions { request, deadline, reply }).await
+    }
+
+    /// ElectLeaders; per-partition errors are in the response.
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]; the time is the request's.
+    pub async fn elect_leaders(&self, request: ElectLeadersRequest) -> Result<ElectLeadersResponse, QuorumError> {
+        let deadline = Instant::now() + milliseconds(request.timeout_ms);
+        self.ask(deadline, |reply| Operation::ElectLeaders { request, deadline, reply }).await
+    }
+
+    /// AlterPartitionReassignments; per-partition errors are in the response.
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]; the time is the request's.
+    pub async fn alter_partition_reassignments(
+        &self,
+        request: AlterPartitionReassignmentsRequest,
+    ) -> Result<AlterPartitionReassignmentsResponse, QuorumError> {
+        let deadline = Instant::now() + milliseconds(request.timeout_ms);
+        self.ask(deadline, |reply| Operation::AlterPartitionReassignments { request, deadline, reply }).await
+    }
+
+    /// UpdateFeatures; what is wrong with an update is in the response.
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]. The request's own time counts for nothing, as in Kafka.
+    pub async fn update_features(&self, request: UpdateFeaturesRequest) -> Result<UpdateFeaturesResponse, QuorumError> {
+        let deadline = Instant::now() + self.request_timeout;
+        self.ask(deadline, |reply| Operation::UpdateFeatures { request, reply }).await
     }
 
     /// Registers the broker of this process. An earlier incarnation ended with an earlier process and is not waited for.

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use dohle_controller::{Controller, Registrant};
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, AllocateProducerIdsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
-    BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -50,6 +52,25 @@ pub(crate) enum Operation {
         deadline: Instant,
         reply: Reply<DeleteTopicsResponse>,
     },
+    CreatePartitions {
+        request: CreatePartitionsRequest,
+        deadline: Instant,
+        reply: Reply<CreatePartitionsResponse>,
+    },
+    ElectLeaders {
+        request: ElectLeadersRequest,
+        deadline: Instant,
+        reply: Reply<ElectLeadersResponse>,
+    },
+    AlterPartitionReassignments {
+        request: AlterPartitionReassignmentsRequest,
+        deadline: Instant,
+        reply: Reply<AlterPartitionReassignmentsResponse>,
+    },
+    UpdateFeatures {
+        request: UpdateFeaturesRequest,
+        reply: Reply<UpdateFeaturesResponse>,
+    },
     RegisterBroker {
         request: BrokerRegistrationRequest,
         registrant: Registrant,
@@ -76,8 +97,17 @@ impl Operation {
         match self {
             Self::CreateTopics { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
             Self::DeleteTopics { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
+            Self::CreatePartitions { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
+            Self::ElectLeaders { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
+            Self::AlterPartitionReassignments { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
             Self::CreateTopics { request, reply, .. } => answer(controller.create_topics(&request), reply),
             Self::DeleteTopics { request, reply, .. } => answer(controller.delete_topics(&request), reply),
+            Self::CreatePartitions { request, reply, .. } => answer(controller.create_partitions(&request), reply),
+            Self::ElectLeaders { request, reply, .. } => answer(controller.elect_leaders(&request), reply),
+            Self::AlterPartitionReassignments { request, reply, .. } => {
+                answer(controller.alter_partition_reassignments(&request), reply)
+            }
+            Self::UpdateFeatures { request, reply } => answer(controller.update_features(&request), reply),
             Self::RegisterBroker { request, registrant, reply } => {
                 answer(controller.register_broker(&request, registrant, now), reply)
             }
@@ -92,6 +122,10 @@ impl Operation {
         match self {
             Self::CreateTopics { reply, .. } => refuse(reply, failure),
             Self::DeleteTopics { reply, .. } => refuse(reply, failure),
+            Self::CreatePartitions { reply, .. } => refuse(reply, failure),
+            Self::ElectLeaders { reply, .. } => refuse(reply, failure),
+            Self::AlterPartitionReassignments { reply, .. } => refuse(reply, failure),
+            Self::UpdateFeatures { reply, .. } => refuse(reply, failure),
             Self::RegisterBroker { reply, .. } => refuse(reply, failure),
             Self::UnregisterBroker { reply, .. } => refuse(reply, failure),
             Self::BrokerHeartbeat { reply, .. } => refuse(reply, failure),

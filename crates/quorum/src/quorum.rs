@@ -23,6 +23,7 @@ use crate::controller_handle::ControllerHandle;
 use crate::error::{QuorumError, QuorumFailure};
 use crate::log_store::{LogStore, position};
 use crate::network::NoPeers;
+use crate::quorum_state::Metrics;
 use crate::replica::{Endpoints, ReplicaKey};
 use crate::snapshot_trigger;
 use crate::state_machine::StateMachine;
@@ -197,7 +198,7 @@ async fn start(options: QuorumOptions) -> Result<Quorum, QuorumError> {
     };
 
     let (mailbox, operations) = mpsc::channel(MAILBOX_SIZE);
-    let controller = ControllerHandle::new(mailbox, Arc::clone(&publications), &config);
+    let controller = ControllerHandle::new(mailbox, Arc::clone(&publications), Metrics(raft.metrics()), &config);
     let (failure_sender, failure) = watch::channel(None);
     let mut quorum = Quorum {
         raft: raft.clone(),

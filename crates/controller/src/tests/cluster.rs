@@ -15,7 +15,7 @@ use dohle_protocol::messages::create_topics_response::CreatableTopicResult;
 use dohle_protocol::messages::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, CreateTopicsRequest,
 };
-use dohle_protocol::records::metadata::MetadataRecord;
+use dohle_protocol::records::metadata::{MetadataRecord, PartitionChangeRecord};
 use dohle_seams::simulated::SeededRandomness;
 
 use crate::{Controller, ControllerSettings, Registrant};
@@ -151,6 +151,25 @@ impl Cluster {
         let leader = partition.leader.map_or("none".to_owned(), |leader| leader.to_string());
         let isr: Vec<i32> = partition.isr.iter().map(|id| id.0).collect();
         format!("{leader} ({}) {isr:?}", partition.leader_epoch)
+    }
+
+    /// Puts a partition into a state that only its leader could bring about: another ISR, another leader, other directories.
+    pub(super) fn replace_partition(&mut self, topic: &str, index: i32, state: &PartitionImage) {
+        let ids = |brokers: &[BrokerId]| Some(brokers.iter().map(|id| id.0).collect::<Vec<_>>());
+        let before = self.partition(topic, index);
+        let record = PartitionChangeRecord {
+            partition_id: index,
+            topic_id: self.committed.topic(topic).unwrap().id.0,
+            isr: ids(&state.isr),
+            adding_replicas: ids(&state.adding_replicas),
+            leader: if state.leader == before.leader { -2 } else { state.leader.map_or(-1, |leader| leader.0) },
+            directories: Some(state.directories.iter().map(|directory| directory.0).collect()),
+            ..Default::default()
+        };
+        let mut replay = Replay::new(Arc::clone(&self.committed), self.committed.metadata_offset() + 1);
+        replay.apply(&record.into()).unwrap();
+        self.committed = replay.finish().to;
+        self.controller.begin_batch(Arc::clone(&self.committed));
     }
 
     pub(super) fn is_fenced(&self, id: i32) -> bool {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use dohle_metadata::Image;
 use dohle_model::BrokerId;
+use dohle_protocol::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+use dohle_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use dohle_protocol::messages::delete_topics_request::DeleteTopicState;
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, BrokerHeartbeatRequest, CreateTopicsRequest, DeleteTopicsRequest,
-    UnregisterBrokerRequest,
+    AllocateProducerIdsRequest, AlterPartitionReassignmentsRequest, BrokerHeartbeatRequest, CreatePartitionsRequest,
+    CreateTopicsRequest, DeleteTopicsRequest, ElectLeadersRequest, UnregisterBrokerRequest,
 };
 use proptest::prelude::*;
 
@@ -18,6 +20,9 @@ use crate::Registrant;
 enum Ask {
     Create { name: u8, partitions: i32, factor: i16, unclean: bool },
     Delete { name: u8, by_id: bool },
+    AddPartitions { name: u8, count: i32 },
+    Elect { unclean: bool },
+    Reassign { name: u8, partition: i32, replicas: Option<Vec<i32>>, keeps_factor: bool },
     Register { broker: i32, incarnation: u8, directories: u8, same_process: bool },
     Heartbeat { broker: i32, behind: i64, fence: bool, shut_down: bool, offline: Option<u8>, cordoned: Option<u8> },
     Unregister(i32),
@@ -38,6 +43,11 @@ fn ask() -> impl Strategy<Value = Ask> {
             Ask::Create { name, partitions, factor, unclean }
         }),
         2 => (0..5u8, flag).prop_map(|(name, by_id)| Ask::Delete { name, by_id }),
+        1 => (0..4u8, 1..6i32).prop_map(|(name, count)| Ask::AddPartitions { name, count }),
+        1 => flag.prop_map(|unclean| Ask::Elect { unclean }),
+        3 => (0..4u8, 0..4i32, prop::option::weighted(0.7, prop::collection::vec(0..4i32, 1..4)), rarely).prop_map(
+            |(name, partition, replicas, keeps_factor)| Ask::Reassign { name, partition, replicas, keeps_factor }
+        ),
         5 => (broker.clone(), 0..3u8, 1..3u8, flag).prop_map(|(broker, incarnation, directories, same_process)| {
             Ask::Register { broker, incarnation, directories, same_process }
         }),
@@ -81,6 +91,26 @@ fn perform(cluster: &mut Cluster, ask: &Ask) {
                 DeleteTopicState { name: Some(name.to_owned()), ..Default::default() }
             };
             cluster.controller.delete_topics(&DeleteTopicsRequest { topics: vec![state], ..Default::default() });
+        }
+        Ask::AddPartitions { name, count } => {
+            let name = NAMES[usize::from(*name)].to_owned();
+            let topics = vec![CreatePartitionsTopic { name, count: *count, ..Default::default() }];
+            cluster.controller.create_partitions(&CreatePartitionsRequest { topics, ..Default::default() });
+        }
+        Ask::Elect { unclean } => {
+            let election_type = i8::from(*unclean);
+            let request = ElectLeadersRequest { election_type, topic_partitions: None, ..Default::default() };
+            cluster.controller.elect_leaders(&request);
+        }
+        Ask::Reassign { name, partition, replicas, keeps_factor } => {
+            let name = NAMES[usize::from(*name)].to_owned();
+            let partitions = vec![ReassignablePartition { partition_index: *partition, replicas: replicas.clone() }];
+            let request = AlterPartitionReassignmentsRequest {
+                allow_replication_factor_change: !keeps_factor,
+                topics: vec![ReassignableTopic { name, partitions }],
+                ..Default::default()
+            };
+            cluster.controller.alter_partition_reassignments(&request);
         }
         Ask::Register { broker, incarnation, directories, same_process } => {
             let mut request = registration(*broker, *incarnation);
@@ -129,6 +159,8 @@ fn check(image: &Image) {
     for (topic, index, partition) in image.partitions() {
         let what = format!("{}-{index}: {partition:?}", topic.name);
         assert!(!partition.isr.is_empty(), "somebody has everything; {what}");
+        let moved = partition.adding_replicas.iter().chain(&partition.removing_replicas);
+        assert!(moved.into_iter().all(|id| partition.replicas.contains(id)), "who comes or goes is a replica; {what}");
         match partition.leader {
             Some(leader) => {
                 assert!(partition.isr.contains(&leader), "a leader is in sync; {what}");

@@ -3,6 +3,7 @@
 mod bytes;
 mod failures;
 mod life;
+mod quorum_state;
 mod snapshots;
 mod stores;
 
