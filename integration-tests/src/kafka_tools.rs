@@ -10,14 +10,21 @@ use crate::process::{Finished, Running};
 use crate::requirement::Missing;
 use crate::waiting::PATIENCE;
 
-const NAMES_AND_CLASSES: [(&str, &str); 9] = [
+const NAMES_AND_CLASSES: [(&str, &str); 16] = [
     ("kafka-broker-api-versions", "BrokerApiVersionsCommand"),
     ("kafka-console-consumer", "consumer.ConsoleConsumer"),
     ("kafka-console-producer", "ConsoleProducer"),
     ("kafka-consumer-groups", "consumer.group.ConsumerGroupCommand"),
+    ("kafka-consumer-perf-test", "ConsumerPerformance"),
+    ("kafka-delete-records", "DeleteRecordsCommand"),
     ("kafka-dump-log", "DumpLogSegments"),
+    ("kafka-e2e-latency", "EndToEndLatency"),
     ("kafka-get-offsets", "GetOffsetShell"),
+    ("kafka-log-dirs", "LogDirsCommand"),
+    ("kafka-producer-perf-test", "ProducerPerformance"),
+    ("kafka-replica-verification", "ReplicaVerificationTool"),
     ("kafka-topics", "TopicCommand"),
+    ("kafka-transactions", "TransactionsCommand"),
     ("kafka-verifiable-consumer", "VerifiableConsumer"),
     ("kafka-verifiable-producer", "VerifiableProducer"),
 ];

@@ -3,6 +3,7 @@
 mod admin;
 mod command_line;
 mod consuming;
+mod data_tools;
 mod dump_log;
 mod example;
 mod group_members;
@@ -41,6 +42,7 @@ fn main() -> anyhow::Result<ExitCode> {
     trials.extend(example::trials(&suite));
     trials.extend(scenario::trials(&suite)?);
     trials.extend(tools::trials(&suite));
+    trials.extend(data_tools::trials(&suite));
     trials.extend(dump_log::trials(&suite));
     trials.extend(restart::trials(&suite));
     trials.extend(hostile_bytes::trials(&suite));
