@@ -27,3 +27,10 @@ pub(crate) async fn after_change<R>(
     }
     Ok(answer)
 }
+
+/// Code and message for a request that the controller did not answer. A time-out has no message, as in Kafka: what the
+/// client says of the code is all there is to say.
+pub(crate) fn as_refusal(error: &QuorumError) -> (i16, Option<String>) {
+    let message = (!matches!(error, QuorumError::TimedOut)).then(|| error.to_string());
+    (error.error_code().code(), message)
+}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use dohle_protocol::messages::create_topics_response::CreatableTopicResult;
 use dohle_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
-use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
+use dohle_protocol::{ApiKey, VersionRange};
 
 use super::{Answer, RequestContext};
-use crate::controller_change::after_change;
+use crate::controller_change::{after_change, as_refusal};
 
 /// The API served here.
 pub(crate) const KEY: ApiKey = ApiKey::CreateTopics;
@@ -22,17 +22,15 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: CreateTopicsRe
         let timeout_ms = request.timeout_ms;
         let created = after_change(&broker, timeout_ms, broker.controller.create_topics(request)).await;
         created.unwrap_or_else(|error| {
-            let topics = names.into_iter().map(|name| failed(name, error.error_code(), error.to_string())).collect();
+            let (error_code, error_message) = as_refusal(&error);
+            let refuse = |name| CreatableTopicResult {
+                name,
+                error_code,
+                error_message: error_message.clone(),
+                ..CreatableTopicResult::default()
+            };
+            let topics = names.into_iter().map(refuse).collect();
             CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }
         })
     }))
-}
-
-fn failed(name: String, error: ErrorCode, message: String) -> CreatableTopicResult {
-    CreatableTopicResult {
-        name,
-        error_code: error.code(),
-        error_message: Some(message),
-        ..CreatableTopicResult::default()
-    }
 }

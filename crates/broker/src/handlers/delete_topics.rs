@@ -9,7 +9,7 @@ use dohle_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
 
 use super::{Answer, RequestContext};
-use crate::controller_change::after_change;
+use crate::controller_change::{after_change, as_refusal};
 
 /// The API served here.
 pub(crate) const KEY: ApiKey = ApiKey::DeleteTopics;
@@ -30,7 +30,7 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: DeleteTopicsRe
     Answer::Later(Box::pin(async move {
         let request = DeleteTopicsRequest { topics: asked.clone(), timeout_ms, ..DeleteTopicsRequest::default() };
         let deleted = after_change(&broker, timeout_ms, broker.controller.delete_topics(request)).await;
-        deleted.unwrap_or_else(|error| refuse_all(asked, (error.error_code(), error.to_string())))
+        deleted.unwrap_or_else(|error| refuse_all(asked, as_refusal(&error)))
     }))
 }
 
@@ -40,20 +40,23 @@ fn in_latest_form(mut topics: Vec<DeleteTopicState>, names: Vec<String>) -> Vec<
     topics
 }
 
-fn deletion_disabled(version: i16) -> (ErrorCode, String) {
+fn deletion_disabled(version: i16) -> (i16, Option<String>) {
     if version < DELETION_DISABLED_FROM {
         let message = "This version does not support topic deletion being disabled.";
-        return (ErrorCode::InvalidRequest, message.to_owned());
+        return (ErrorCode::InvalidRequest.code(), Some(message.to_owned()));
     }
-    (ErrorCode::TopicDeletionDisabled, "Topic deletion is disabled.".to_owned())
+    (ErrorCode::TopicDeletionDisabled.code(), Some("Topic deletion is disabled.".to_owned()))
 }
 
-fn refuse_all(topics: Vec<DeleteTopicState>, (error, message): (ErrorCode, String)) -> DeleteTopicsResponse {
+fn refuse_all(
+    topics: Vec<DeleteTopicState>,
+    (error_code, error_message): (i16, Option<String>),
+) -> DeleteTopicsResponse {
     let refuse = |topic: DeleteTopicState| DeletableTopicResult {
         name: topic.name,
         topic_id: topic.topic_id,
-        error_code: error.code(),
-        error_message: Some(message.clone()),
+        error_code,
+        error_message: error_message.clone(),
     };
     DeleteTopicsResponse { responses: topics.into_iter().map(refuse).collect(), ..DeleteTopicsResponse::default() }
 }

@@ -1,19 +1,30 @@
 //! One file for each API. A handler translates between the wire and the domain and nothing more; it declares the key
 //! and the versions it serves, and ApiVersions is built from these declarations, never from a second list.
 
+mod alter_client_quotas;
+mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_user_scram_credentials;
 mod api_versions;
 mod authorized_operations;
+mod create_acls;
+mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_acls;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod describe_user_scram_credentials;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -22,6 +33,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -29,6 +41,8 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
+mod unregister_broker;
+mod update_features;
 
 use bytes::Bytes;
 use dohle_network::{CloseReason, Outcome, Response};
@@ -89,18 +103,29 @@ macro_rules! handlers {
 }
 
 handlers! {
+    alter_client_quotas,
+    alter_partition_reassignments,
     alter_replica_log_dirs,
+    alter_user_scram_credentials,
     api_versions,
+    create_acls,
+    create_partitions,
     create_topics,
+    delete_acls,
     delete_groups,
     delete_records,
     delete_topics,
+    describe_acls,
+    describe_client_quotas,
     describe_cluster,
     describe_configs,
     describe_groups,
     describe_log_dirs,
     describe_producers,
+    describe_quorum,
     describe_topic_partitions,
+    describe_user_scram_credentials,
+    elect_leaders,
     find_coordinator,
     heartbeat,
     init_producer_id,
@@ -108,12 +133,15 @@ handlers! {
     leave_group,
     list_groups,
     list_offsets,
+    list_partition_reassignments,
     metadata,
     offset_commit,
     offset_delete,
     offset_fetch,
     offset_for_leader_epoch,
     sync_group,
+    unregister_broker,
+    update_features,
 }
 
 /// Runs stage one of a request. What cannot be understood closes the connection, as clients expect; an unknown version
