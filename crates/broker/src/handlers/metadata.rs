@@ -108,6 +108,7 @@ fn topics_by_name(
     authorized: bool,
 ) -> Vec<MetadataResponseTopic> {
     let names: BTreeSet<String> = topics.into_iter().filter_map(|topic| topic.name).collect();
+    let mut missing = Vec::new();
     let by_name = |name: String| {
         if let Some(found) = context.image.topic(&name) {
             return describe(context, found, authorized);
@@ -116,9 +117,7 @@ fn topics_by_name(
         let error = if topic_name.validate().is_err() {
             ErrorCode::InvalidTopicException
         } else {
-            if create {
-                context.broker.topic_creation.create_in_background(&topic_name);
-            }
+            missing.push(topic_name);
             ErrorCode::UnknownTopicOrPartition
         };
         MetadataResponseTopic {
@@ -126,7 +125,11 @@ fn topics_by_name(
             ..failed(error, Some(name), Uuid::ZERO)
         }
     };
-    names.into_iter().map(by_name).collect()
+    let described = names.into_iter().map(by_name).collect();
+    if create {
+        context.broker.topic_creation.create_in_background(&missing);
+    }
+    described
 }
 
 fn failed(error: ErrorCode, name: Option<String>, topic_id: Uuid) -> MetadataResponseTopic {
