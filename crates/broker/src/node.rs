@@ -8,6 +8,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use dohle_protocol::messages::broker_registration_request::Feature;
 use dohle_quorum::{OpenStore, Quorum, QuorumError, QuorumOptions};
 use dohle_replication::{MaintenanceIntervals, ReplicaManager, ReplicaManagerOptions, StartError, UnopenedDirectory};
 use dohle_seams::{Environment, OffloadExt, RandomnessExt};
-use tokio::sync::watch;
+use futures_util::FutureExt;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection_settings::{SettingError, connection_limits};
@@ -216,13 +218,15 @@ impl Node {
             runtime: environment.control_runtime.clone(),
         };
         let (failure_sender, mut failure) = watch::channel(None);
+        let (publishing, publisher_panicked) = told_of_panics(publisher.run());
         let failing = watch_failures(
             quorum.failed(),
+            publisher_panicked,
             watch_directories(Arc::clone(&replicas), Arc::clone(&lifecycle), directories.metadata_id),
             failure_sender,
         );
         let tasks =
-            Tasks(vec![environment.control_runtime.spawn(publisher.run()), environment.control_runtime.spawn(failing)]);
+            Tasks(vec![environment.control_runtime.spawn(publishing), environment.control_runtime.spawn(failing)]);
         let state = Arc::new(BrokerState {
             node_id: config.node_id,
             cluster_id,
@@ -308,14 +312,34 @@ async fn next_failure(failure: &mut watch::Receiver<Option<NodeFailure>>) -> Nod
     }
 }
 
+/// A task to be run, and what resolves if it panics. One that ends in order is told of nobody: its node is stopping.
+fn told_of_panics(task: impl Future<Output = ()>) -> (impl Future<Output = ()>, impl Future<Output = ()>) {
+    let (panicked, told) = oneshot::channel();
+    let task = async move {
+        match AssertUnwindSafe(task).catch_unwind().await {
+            Ok(()) => drop(panicked),
+            Err(_) => drop(panicked.send(())),
+        }
+    };
+    let told = async move {
+        if told.await.is_err() {
+            std::future::pending().await
+        }
+    };
+    (task, told)
+}
+
 async fn watch_failures(
     quorum: impl Future<Output = impl std::fmt::Display>,
+    publisher_panicked: impl Future<Output = ()>,
     directories: impl Future<Output = String>,
     failure: watch::Sender<Option<NodeFailure>>,
 ) {
     let reason = tokio::select! {
         reason = quorum => format!("the metadata quorum has stopped: {reason}"),
         reason = directories => reason,
+        // What is committed from now on would never be seen here: no topic, no leader, no setting.
+        () = publisher_panicked => "the broker no longer follows the metadata: its publisher panicked".to_owned(),
     };
     failure.send_replace(Some(NodeFailure(reason)));
 }
@@ -426,5 +450,38 @@ fn replica_manager_options(
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
         recovery_threads_per_directory: usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
         maintenance: MaintenanceIntervals::of(config),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::sync::watch;
+
+    use super::{told_of_panics, watch_failures};
+
+    async fn failure_after(task: impl Future<Output = ()> + Send + 'static) -> Option<String> {
+        let (task, panicked) = told_of_panics(task);
+        let (sender, failure) = watch::channel(None);
+        let watching = watch_failures(pending::<String>(), panicked, pending(), sender);
+        let watching = tokio::spawn(watching);
+        tokio::spawn(task).await.unwrap_or_else(|error| panic!("the panic was let through: {error}"));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        watching.abort();
+        failure.borrow().as_ref().map(ToString::to_string)
+    }
+
+    #[tokio::test]
+    async fn a_publisher_that_panics_fails_the_node() {
+        let failure = failure_after(async { panic!("as the test wants it") }).await;
+        assert!(failure.is_some_and(|failure| failure.contains("publisher panicked")));
+    }
+
+    #[tokio::test]
+    async fn a_publisher_that_ends_in_order_does_not() {
+        assert_eq!(failure_after(async {}).await, None);
     }
 }
