@@ -1,0 +1,81 @@
+//! What may differ: fields that are each broker's own, and deviations that are known, each with its reason.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::compare::Difference;
+
+/// The list beside this file.
+const LIST: &str = include_str!("allowances.yaml");
+
+/// A field that may differ, or a deviation that is known.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allowance {
+    /// The API; all if it is missing.
+    #[serde(default)]
+    api: Option<String>,
+    /// The end of the field's path.
+    field: String,
+    /// What must be in the case's name.
+    #[serde(default)]
+    case: Option<String>,
+    /// Kafka's value; any if it is missing.
+    #[serde(default)]
+    kafka: Option<String>,
+    /// Ours; any if it is missing.
+    #[serde(default)]
+    dohle: Option<String>,
+    /// Why this is as it should be.
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    own: Vec<Allowance>,
+    deviations: Vec<Allowance>,
+}
+
+/// What a difference is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A value of each broker's own.
+    Own,
+    /// A deviation that is in the list, with the reason.
+    Listed(String),
+    /// A deviation to be mended or listed.
+    Unlisted,
+}
+
+/// The list of what may differ.
+#[derive(Debug)]
+pub(crate) struct Allowances(List);
+
+impl Allowances {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub(crate) fn read() -> Result<Self> {
+        Ok(Self(serde_yaml::from_str(LIST).context("allowances.yaml")?))
+    }
+
+    /// What to make of a difference in an answer of `api`.
+    pub(crate) fn judge(&self, api: &str, case: &str, difference: &Difference) -> Verdict {
+        let matches = |allowance: &&Allowance| {
+            allowance.api.as_deref().is_none_or(|own| own == api)
+                && (difference.field == allowance.field || difference.field.ends_with(&format!(".{}", allowance.field)))
+                && allowance.case.as_deref().is_none_or(|part| case.contains(part))
+                && allowance.kafka.as_deref().is_none_or(|value| value == difference.kafka)
+                && allowance.dohle.as_deref().is_none_or(|value| value == difference.dohle)
+        };
+        if self.0.own.iter().any(|allowance| matches(&allowance)) {
+            return Verdict::Own;
+        }
+        match self.0.deviations.iter().find(matches) {
+            Some(allowance) => Verdict::Listed(allowance.reason.clone()),
+            None => Verdict::Unlisted,
+        }
+    }
+}
