@@ -31,6 +31,8 @@ impl Service for BrokerService {
             Ok(header) => header,
             Err(error) => return Outcome::Close { reason: CloseReason::Malformed(format!("header: {error}")) },
         };
+        let (api_key, version) = (header.api_key, header.api_version);
+        tracing::trace!(api_key, version, correlation_id = header.correlation_id, "request");
         let body = frame.slice(reader.position()..);
         let image = self.broker.image.load_full();
         let context = RequestContext { broker: &self.broker, connection, header: &header, image };
