@@ -1,5 +1,5 @@
 //! Python libraries. `clients/python/LIBRARY` has `driver.py` and `requirements.txt`, which pins every package; what drivers
-//! share lies in `clients/python` and can be imported.
+//! share lies in `clients/python/shared` and can be imported.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,7 +29,7 @@ impl Library {
     pub(super) fn driver(&self) -> Result<Command> {
         let environment = self.environment()?;
         let mut command = Command::new(environment.join("bin").join("python"));
-        command.env("PYTHONPATH", clients("python")).arg("-B").arg(self.folder().join("driver.py"));
+        command.env("PYTHONPATH", clients("python").join("shared")).arg("-B").arg(self.folder().join("driver.py"));
         Ok(command)
     }
 

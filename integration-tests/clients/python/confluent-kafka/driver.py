@@ -1,0 +1,27 @@
+"""Plays one scenario with confluent-kafka."""
+
+from arguments import play
+import administration, consuming, group_member, producing, refusals, seeking
+
+play(
+    {
+        "hello": consuming.hello,
+        "produce-callbacks": producing.callbacks,
+        "produce-idempotent": producing.idempotent,
+        "produce-until-told": producing.until_told,
+        "partitioning": producing.partitioning,
+        "in-flight": producing.in_flight,
+        "payloads": producing.payloads,
+        "large-records": producing.large_records,
+        "consume-automatic": consuming.automatic,
+        "consume-manual": consuming.manual,
+        "consume-own-offsets": consuming.own_offsets,
+        "seek": seeking.seek,
+        "pause": seeking.pause,
+        "group-member": group_member.member,
+        "topics": administration.topics,
+        "admin": administration.admin,
+        "refuse-transactions": refusals.transactions,
+        "refuse-consumer-protocol": refusals.consumer_protocol,
+    }
+)

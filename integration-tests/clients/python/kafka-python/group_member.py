@@ -1,0 +1,48 @@
+"""A member of a group until standard input ends."""
+
+from kafka import ConsumerRebalanceListener
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+import events
+from arguments import told_to_end
+from clients import consumer, polled, print_received
+
+ASSIGNORS = {"cooperative-sticky": CooperativeStickyAssignor, "roundrobin": RoundRobinPartitionAssignor}
+
+
+class Reporting(ConsumerRebalanceListener):
+    """Prints all partitions that the consumer has when that changes."""
+
+    def __init__(self, reader):
+        self._reader = reader
+
+    def on_partitions_revoked(self, revoked):
+        """They are still the consumer's until this returns."""
+
+    def on_partitions_assigned(self, assigned):
+        events.assigned(partition.partition for partition in self._reader.assignment())
+
+
+def member(play):
+    """Prints what it is given: partitions and records."""
+    told = told_to_end()
+    settings = {
+        "group_id": play.group,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": play.number("session_ms"),
+        "heartbeat_interval_ms": play.number("heartbeat_ms"),
+        "auto_commit_interval_ms": 100,
+        "metadata_max_age_ms": 1000,
+        "reconnect_backoff_max_ms": 200,
+    }
+    if "instance" in play.parameters:
+        settings["group_instance_id"] = play.text("instance")
+    if "assignor" in play.parameters:
+        settings["partition_assignment_strategy"] = [ASSIGNORS[play.text("assignor")]]
+    reader = consumer(play, **settings)
+    reader.subscribe([play.topic], listener=Reporting(reader))
+    while not told.is_set():
+        for record in polled(reader):
+            print_received(record)
+    reader.close()

@@ -1,0 +1,103 @@
+"""Scenarios of producers."""
+
+import time
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+import events
+from arguments import told_to_end
+from clients import Sender, error_name, read_partition
+from payloads import PAYLOADS
+from waiting import PATIENCE
+
+
+def callbacks(play):
+    """For every codec: `records` with one of five keys, then as many without."""
+    records = play.number("records")
+    for codec in play.text("codecs").split(","):
+        events.part(codec)
+        # Batches of several records, so that there is something to compress.
+        sender = Sender(play, compression_type=None if codec == "none" else codec, linger_ms=5, acks="all")
+        for number in range(2 * records):
+            key = b"key-%d" % (number % 5) if number < records else None
+            sender.send(f"{codec}-{number}".encode(), key)
+        sender.finish()
+
+
+def idempotent(play):
+    """Small batches, five of them on their way at a time."""
+    _in_order(play, batch_size=120)
+
+
+def in_flight(play):
+    """The same, each record in a batch of its own."""
+    _in_order(play, batch_size=0, linger_ms=0)
+
+
+def _in_order(play, **settings):
+    sender = Sender(play, enable_idempotence=True, max_in_flight_requests_per_connection=5, **settings)
+    for number in range(play.number("records")):
+        sender.send(b"value-%d" % number, partition=0)
+    sender.finish()
+
+
+def until_told(play):
+    """Sends to two partitions in turn until standard input ends."""
+    told = told_to_end()
+    is_idempotent = play.text("idempotent") == "true"
+    sender = Sender(
+        play,
+        enable_idempotence=is_idempotent,
+        acks="all",
+        batch_size=1000,
+        # Without idempotence one request at a time, so that order is kept.
+        max_in_flight_requests_per_connection=5 if is_idempotent else 1,
+        reconnect_backoff_max_ms=200,
+    )
+    number = 0
+    while not told.is_set():
+        sender.send(b"%d" % number, partition=number % 2, unanswered=100)
+        number += 1
+    sender.finish()
+
+
+def partitioning(play):
+    """Leaves it to the client where a key goes."""
+    sender = Sender(play)
+    for number in range(play.number("keys")):
+        sender.send(b"key-%d" % number, b"key-%d" % number)
+    sender.finish()
+
+
+def payloads(play):
+    """Sends all that a record can be, and reads it back."""
+    sender = Sender(play)
+    sent = 0
+    for number, (key, value, headers) in enumerate(PAYLOADS, start=1):
+        # Headers have bytes here, at least none.
+        if any(data is None for _, data in headers):
+            events.fact("leaves-out", number)
+        else:
+            sender.send(value, key, partition=0, headers=headers)
+            sent += 1
+    sender.finish()
+    for record in read_partition(play, sent):
+        events.payload(record.partition, record.offset, record.key, record.value, record.headers)
+
+
+def large_records(play):
+    """A record that just fits, one that does not, and one more."""
+    size = play.number("size")
+    # With idempotence this library fails what follows a refused record with that record's error.
+    producer = KafkaProducer(bootstrap_servers=play.bootstrap, max_request_size=100_000_000, enable_idempotence=False)
+    for value in (b"x" * size, b"x" * (size + 1), b"after"):
+        start = time.monotonic()
+        try:
+            metadata = producer.send(play.topic, value).get(timeout=PATIENCE)
+            events.acked(metadata.partition, metadata.offset, None, value)
+        except KafkaError as error:
+            events.refused(error_name(error), start)
+    producer.close()
+    for record in read_partition(play, 2):
+        events.fact("received-length", len(record.value))
