@@ -17,17 +17,23 @@ public final class Driver {
             case "hello": Hello.play(play); break;
             case "produce-callbacks": Producing.callbacks(play); break;
             case "produce-idempotent": Producing.idempotent(play); break;
+            case "in-flight": Producing.inFlight(play); break;
+            case "partitioning": Producing.partitioning(play); break;
+            case "payloads": Payloads.play(play); break;
+            case "large-records": LargeRecords.play(play); break;
             case "produce-until-told": Producing.untilTold(play); break;
             case "consume-automatic": Consuming.automatic(play); break;
             case "consume-manual": Consuming.manual(play); break;
             case "consume-own-offsets": Consuming.ownOffsets(play); break;
+            case "seek": Seeking.seek(play); break;
+            case "pause": Seeking.pause(play); break;
             case "group-member": GroupMember.play(play); break;
             case "topics": Topics.play(play); break;
+            case "admin": Administration.play(play); break;
             case "refuse-transactions": Refusals.transactions(play); break;
             case "refuse-consumer-protocol": Refusals.consumerProtocol(play); break;
             default: throw new IllegalArgumentException("unknown scenario " + arguments[0]);
         }
-        System.out.flush();
         // A client's thread that hangs must not hide that the scenario is over.
         System.exit(0);
     }

@@ -1,14 +1,24 @@
 package driver;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.protocol.Errors;
 
 /** The lines that the runner reads. */
 final class Events {
+    /** In UTF-8, whatever the locale. */
+    private static final PrintStream OUTPUT =
+            new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
+
     private Events() {}
 
     static void part(String name) {
@@ -21,6 +31,15 @@ final class Events {
 
     static void received(ConsumerRecord<String, String> record) {
         print("received", record.partition(), record.offset(), orDash(record.key()), record.value());
+    }
+
+    static void payload(ConsumerRecord<String, String> record) {
+        StringBuilder headers = new StringBuilder();
+        for (Header header : record.headers()) {
+            String value = header.value() == null ? null : new String(header.value(), StandardCharsets.UTF_8);
+            headers.append(headers.length() == 0 ? "" : ";").append(header.key()).append('=').append(orDash(value));
+        }
+        print("payload", record.partition(), record.offset(), orDash(record.key()), orDash(record.value()), headers);
     }
 
     static void assigned(Collection<TopicPartition> partitions) {
@@ -44,11 +63,21 @@ final class Events {
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
             text.append(text.length() == 0 ? "" : " <- ").append(cause);
         }
-        print("refused", text.toString().replaceAll("\\s+", " "), (System.nanoTime() - startNanos) / 1_000_000);
+        refused(text.toString().replaceAll("\\s+", " "), startNanos);
     }
 
-    private static String orDash(String key) {
-        return key == null ? "-" : key;
+    /** A refusal with a name instead of a chain of causes. */
+    static void refused(String error, long startNanos) {
+        print("refused", error, (System.nanoTime() - startNanos) / 1_000_000);
+    }
+
+    /** Kafka's name of an error, such as TOPIC_ALREADY_EXISTS. */
+    static String name(Throwable error) {
+        return Errors.forException(error).name();
+    }
+
+    private static String orDash(String text) {
+        return text == null ? "-" : text;
     }
 
     private static synchronized void print(Object... fields) {
@@ -56,7 +85,7 @@ final class Events {
         for (Object field : fields) {
             line.append(line.length() == 0 ? "" : "\t").append(field);
         }
-        System.out.println(line);
-        System.out.flush();
+        OUTPUT.println(line);
+        OUTPUT.flush();
     }
 }

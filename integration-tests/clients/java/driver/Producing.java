@@ -26,10 +26,29 @@ final class Producing {
         }
     }
 
+    /** As many records with keys, put where the client puts them. */
+    static void partitioning(Play play) {
+        try (KafkaProducer<String, String> producer = Clients.producer(play)) {
+            for (int i = 0; i < play.number("keys"); i++) {
+                ProducerRecord<String, String> record = new ProducerRecord<>(play.topic, "key-" + i, "key-" + i);
+                producer.send(record, Clients.reporting(record));
+            }
+        }
+    }
+
     /** Small batches, five of them on their way at a time. */
     static void idempotent(Play play) {
+        idempotent(play, "100");
+    }
+
+    /** A batch for each record. */
+    static void inFlight(Play play) {
+        idempotent(play, "0");
+    }
+
+    private static void idempotent(Play play, String batchSize) {
         try (KafkaProducer<String, String> producer = Clients.producer(
-                play, "enable.idempotence", "true", "acks", "all", "batch.size", "100",
+                play, "enable.idempotence", "true", "acks", "all", "batch.size", batchSize, "linger.ms", "0",
                 "max.in.flight.requests.per.connection", "5")) {
             for (int i = 0; i < play.number("records"); i++) {
                 ProducerRecord<String, String> record = new ProducerRecord<>(play.topic, 0, null, "value-" + i);

@@ -44,7 +44,7 @@ final class Topics {
 
     /** The method was renamed in 3.1 and the old name removed in 4.0. */
     @SuppressWarnings("unchecked")
-    private static TopicDescription describe(Admin admin, String topic) throws Exception {
+    static TopicDescription describe(Admin admin, String topic) throws Exception {
         DescribeTopicsResult result = admin.describeTopics(Collections.singleton(topic));
         Method all;
         try {
