@@ -17,6 +17,8 @@ use crate::replica_manager::{ReplicaManager, StartError};
 /// A partition to be hosted.
 #[derive(Clone, Debug)]
 pub(crate) struct Placement {
+    /// It is placed here just now: that no log lies here is as it should be.
+    pub(crate) is_new: bool,
     pub(crate) topic_partition: TopicPartition,
     pub(crate) topic_id: TopicId,
     pub(crate) image: PartitionImage,
@@ -25,6 +27,9 @@ pub(crate) struct Placement {
 
 /// A partition that is hosted now, or why it is not.
 pub(crate) type Opened = (Placement, Result<Arc<Partition>, StartError>);
+
+/// How many partitions a line about many of them names.
+const NAMED_MAX: usize = 10;
 
 impl ReplicaManager {
     /// Opens the logs of new partitions, `lanes` at a time, and gives them back in the order of `placements`.
@@ -40,20 +45,24 @@ impl ReplicaManager {
             .chunks(share)
             .map(|chunk| {
                 let (manager, chunk) = (Arc::clone(self), chunk.to_vec());
-                let open = move || -> Vec<Opened> {
+                let open = move || -> (Vec<Opened>, Vec<TopicPartition>) {
+                    let mut missing = Vec::new();
                     let open_one = |(placement, directory): (Placement, Option<Arc<HostedDirectory>>)| {
                         let opened = match directory {
-                            Some(directory) => manager.open_log(&placement, directory),
+                            Some(directory) => manager.open_log(&placement, directory, &mut missing),
                             None => Err(StartError::NoDirectory(placement.topic_partition.clone())),
                         };
                         (placement, opened)
                     };
-                    chunk.into_iter().map(open_one).collect()
+                    let opened = chunk.into_iter().map(open_one).collect();
+                    (opened, missing)
                 };
                 self.environment().offload.run(open)
             })
             .collect();
-        futures_util::future::join_all(jobs).await.into_iter().flatten().collect()
+        let (opened, missing): (Vec<_>, Vec<_>) = futures_util::future::join_all(jobs).await.into_iter().unzip();
+        warn_of_missing_logs(&missing.concat());
+        opened.into_iter().flatten().collect()
     }
 
     /// Takes away the marks that tell how earlier runs ended: from now on logs are written.
@@ -120,9 +129,14 @@ impl ReplicaManager {
             .collect()
     }
 
-    /// Opens one log. Blocks.
-    fn open_log(&self, placement: &Placement, directory: Arc<HostedDirectory>) -> Result<Arc<Partition>, StartError> {
-        let Placement { topic_partition, topic_id, config, .. } = placement;
+    /// Opens one log. A partition that is not new and has none begins anew, and is put into `missing`. Blocks.
+    fn open_log(
+        &self,
+        placement: &Placement,
+        directory: Arc<HostedDirectory>,
+        missing: &mut Vec<TopicPartition>,
+    ) -> Result<Arc<Partition>, StartError> {
+        let Placement { topic_partition, topic_id, config, is_new, .. } = placement;
         let log_directory = directory.log_directory();
         let environment = self.environment();
         let existing = log_directory.has_partition(topic_partition).map_err(|error| self.storage(&directory, error))?;
@@ -153,6 +167,9 @@ impl ReplicaManager {
             }
             other => other,
         };
+        if !existing && !is_new && opened.is_ok() {
+            missing.push(topic_partition.clone());
+        }
         let log = opened.map_err(|source| {
             if let LogError::Storage { source, .. } = &source {
                 directory.fail(source);
@@ -235,4 +252,21 @@ impl ReplicaManager {
             }
         }));
     }
+}
+
+/// Says which partitions begin anew though they were there before. A node that was killed when it had just learnt of them has
+/// lost nothing; one whose folders somebody removed has, and its operator should know.
+fn warn_of_missing_logs(missing: &[TopicPartition]) {
+    if missing.is_empty() {
+        return;
+    }
+    let mut partitions: Vec<String> = missing.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    if missing.len() > NAMED_MAX {
+        partitions.push("...".to_owned());
+    }
+    tracing::warn!(
+        count = missing.len(),
+        partitions = partitions.join(","),
+        "partitions that the metadata knows had no log here: they begin anew, empty"
+    );
 }

@@ -184,7 +184,7 @@ impl ReplicaManager {
         manager.set_strays_aside(image).await?;
         let topics: Vec<_> = image.topics().cloned().collect();
         let lanes = manager.recovery_threads_per_directory * manager.directories.len();
-        match manager.host(image, &topics, lanes).await {
+        match manager.host(image, None, &topics, lanes).await {
             // It is told as offline; the others are served.
             Ok(()) | Err(StartError::NoDirectory(_)) => {}
             Err(error) => return Err(error),
@@ -294,15 +294,22 @@ impl ReplicaManager {
                 }
             }
         }
-        self.host(&delta.to, &changed, CREATION_LANES).await
+        self.host(&delta.to, Some(&delta.from), &changed, CREATION_LANES).await
     }
 
     fn config_of(&self, image: &Image, topic: &TopicImage) -> Arc<TopicConfig> {
         Arc::new((self.resolve_topic_config)(&image.topic_overrides(&topic.name)))
     }
 
-    /// Hosts the partitions of `topics` that are placed here and are not hosted yet, and updates leadership.
-    async fn host(self: &Arc<Self>, image: &Image, topics: &[Arc<TopicImage>], lanes: usize) -> Result<(), StartError> {
+    /// Hosts the partitions of `topics` that are placed here and are not hosted yet, and updates leadership. What is not
+    /// placed here in `before` is new; without that nothing is.
+    async fn host(
+        self: &Arc<Self>,
+        image: &Image,
+        before: Option<&Image>,
+        topics: &[Arc<TopicImage>],
+        lanes: usize,
+    ) -> Result<(), StartError> {
         let mut placements = Vec::new();
         for topic in topics {
             let config = self.config_of(image, topic);
@@ -311,6 +318,10 @@ impl ReplicaManager {
                 match hosted.as_ref().and_then(|hosted| hosted.partition(index)) {
                     Some(hosted) => self.follow_leadership(hosted, partition, &config),
                     None if partition.replicas.contains(&self.node_id) => placements.push(Placement {
+                        is_new: before.is_some_and(|before| {
+                            let known = before.topic_by_id(topic.id).and_then(|topic| topic.partition(index));
+                            known.is_none_or(|known| !known.replicas.contains(&self.node_id))
+                        }),
                         topic_partition: TopicPartition { topic: topic.name.clone(), partition: index },
                         topic_id: topic.id,
                         image: partition.clone(),
