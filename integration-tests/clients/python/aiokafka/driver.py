@@ -8,6 +8,7 @@ import group_member
 import producing
 import refusals
 import seeking
+import topics
 from arguments import play
 
 scenarios = {
@@ -25,7 +26,7 @@ scenarios = {
     "seek": seeking.seek,
     "pause": seeking.pause,
     "group-member": group_member.member,
-    "topics": administration.topics,
+    "topics": topics.topics,
     "admin": administration.admin,
     "refuse-transactions": refusals.transactions,
 }

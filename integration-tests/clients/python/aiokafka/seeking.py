@@ -3,7 +3,7 @@
 from aiokafka import TopicPartition
 
 import events
-from clients import consumer, report
+from clients import consumer, polled, print_received, report
 
 
 async def seek(play):
@@ -17,7 +17,7 @@ async def seek(play):
         events.part("offset")
         reader.assign([second])
         reader.seek(second, 7)
-        await report(reader, 3)
+        await _report_to_end(reader, [second])
         events.part("end")
         reader.assign([first])
         await reader.seek_to_end(first)
@@ -25,10 +25,10 @@ async def seek(play):
         events.part("time")
         reader.assign([first, second])
         found = await reader.offsets_for_times({first: 1_000_000_004_500, second: 1_000_000_004_500})
-        for partition, answer in sorted(found.items()):
+        for partition, answer in found.items():
             events.offset("time", partition.partition, answer.offset)
             reader.seek(partition, answer.offset)
-        await report(reader, sum(10 - answer.offset for answer in found.values()))
+        await _report_to_end(reader, [first, second])
 
 
 async def pause(play):
@@ -36,9 +36,19 @@ async def pause(play):
     paused, other = (TopicPartition(play.topic, number) for number in (0, 1))
     async with consumer(play, auto_offset_reset="earliest") as reader:
         reader.assign([paused, other])
-        reader.pause(paused)
         events.part("paused")
-        await report(reader, 10)
+        reader.pause(paused)
+        await _report_to_end(reader, [other])
+        # Not even now.
+        for record in await polled(reader):
+            print_received(record)
         events.part("resumed")
         reader.resume(paused)
-        await report(reader, 10)
+        await _report_to_end(reader, [paused])
+
+
+async def _report_to_end(reader, partitions):
+    for partition, end in (await reader.end_offsets(partitions)).items():
+        while await reader.position(partition) < end:
+            for record in await polled(reader):
+                print_received(record)

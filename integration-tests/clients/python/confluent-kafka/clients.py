@@ -15,7 +15,7 @@ PASSING = (
     KafkaError._TRANSPORT,
     KafkaError._RESOLVE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-    # Tells of an end, where that is asked for.
+    # Told of where that is asked for.
     KafkaError._PARTITION_EOF,
 )
 
@@ -70,6 +70,11 @@ def loner(play, settings=None):
     return consumer(play, {"enable.auto.commit": False, "fetch.wait.max.ms": 50, **(settings or {})})
 
 
+def print_received(message):
+    """Prints what a consumer was given."""
+    events.received(message.partition(), message.offset(), message.key(), message.value())
+
+
 def polled(consumer):
     """The next record, or `None` if there was none for a moment."""
     message = consumer.poll(POLL)
@@ -88,15 +93,15 @@ def report(consumer, count):
     while len(messages) < count:
         message = polled(consumer)
         if message is not None:
-            events.received(message.partition(), message.offset(), message.key(), message.value())
+            print_received(message)
             messages.append(message)
     return messages
 
 
-def read_partition(play, count, partition=0):
-    """The first `count` records of a partition, read without a group."""
+def read_partition(play, count):
+    """The first `count` records of partition 0, read without a group."""
     reader = loner(play)
-    reader.assign([TopicPartition(play.topic, partition, OFFSET_BEGINNING)])
+    reader.assign([TopicPartition(play.topic, 0, OFFSET_BEGINNING)])
     messages = []
     while len(messages) < count:
         message = polled(reader)

@@ -3,8 +3,8 @@
 from confluent_kafka import KafkaException, TopicPartition
 
 import events
+from clients import POLL, Sender, consumer, loner, polled, print_received, report
 from waiting import PATIENCE
-from clients import POLL, Sender, consumer, loner, polled, report
 
 
 def hello(play):
@@ -88,7 +88,7 @@ def own_offsets(play):
         while any(left.values()):
             message = polled(reader)
             if message is not None and left[message.partition()] > 0:
-                events.received(message.partition(), message.offset(), message.key(), message.value())
+                print_received(message)
                 left[message.partition()] -= 1
                 kept[message.partition()] = message.offset() + 1
         if part == "second":

@@ -1,7 +1,13 @@
 """Plays one scenario with confluent-kafka."""
 
+import administration
+import consuming
+import group_member
+import producing
+import refusals
+import seeking
+import topics
 from arguments import play
-import administration, consuming, group_member, producing, refusals, seeking
 
 play(
     {
@@ -19,7 +25,7 @@ play(
         "seek": seeking.seek,
         "pause": seeking.pause,
         "group-member": group_member.member,
-        "topics": administration.topics,
+        "topics": topics.topics,
         "admin": administration.admin,
         "refuse-transactions": refusals.transactions,
         "refuse-consumer-protocol": refusals.consumer_protocol,

@@ -2,7 +2,7 @@
 
 import events
 from arguments import told_to_end
-from clients import consumer, polled
+from clients import consumer, polled, print_received
 
 
 def member(play):
@@ -36,5 +36,5 @@ def member(play):
     while not told.is_set():
         message = polled(reader)
         if message is not None:
-            events.received(message.partition(), message.offset(), message.key(), message.value())
+            print_received(message)
     reader.close()

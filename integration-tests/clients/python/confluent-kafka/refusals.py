@@ -5,8 +5,8 @@ import time
 from confluent_kafka import KafkaException, Producer
 
 import events
-from waiting import PATIENCE
 from clients import consumer, polled
+from waiting import PATIENCE
 
 
 def transactions(play):

@@ -1,32 +1,52 @@
 """Scenarios of consumers that choose what to read next."""
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 import events
+from clients import PASSING, POLL, loner, polled, print_received, report
 from waiting import PATIENCE
-from clients import POLL, loner, polled, report
+
+# Tells of the end of a partition, which is all that tells of it: `position` knows of records only.
+TELL_OF_ENDS = {"enable.partition.eof": True}
 
 
 def seek(play):
     """Seeks to the beginning, an offset, the end, and a time."""
-    # What is asked for the position is the message that tells of the end: `position` knows of records only.
-    reader = loner(play, {"enable.partition.eof": True})
+    reader = loner(play, TELL_OF_ENDS)
     events.part("beginning")
     _seek(reader, [TopicPartition(play.topic, 0, OFFSET_BEGINNING)])
     report(reader, 3)
     events.part("offset")
     _seek(reader, [TopicPartition(play.topic, 1, 7)])
-    report(reader, 3)
+    _report_to_end(reader, [1])
     events.part("end")
     _seek(reader, [TopicPartition(play.topic, 0, OFFSET_END)])
-    events.offset("position", 0, _end_reached(reader))
+    events.offset("position", 0, _report_to_end(reader, [0])[0])
     events.part("time")
     times = [TopicPartition(play.topic, partition, 1_000_000_004_500) for partition in (0, 1)]
     found = reader.offsets_for_times(times, PATIENCE)
     for entry in found:
         events.offset("time", entry.partition, entry.offset)
     _seek(reader, found)
-    report(reader, sum(10 - entry.offset for entry in found))
+    _report_to_end(reader, [0, 1])
+    reader.close()
+
+
+def pause(play):
+    """Reads one partition while the other is paused, then the other."""
+    reader = loner(play, TELL_OF_ENDS)
+    paused = TopicPartition(play.topic, 0, OFFSET_BEGINNING)
+    reader.assign([paused, TopicPartition(play.topic, 1, OFFSET_BEGINNING)])
+    events.part("paused")
+    reader.pause([paused])
+    _report_to_end(reader, [1])
+    # Not even now.
+    message = polled(reader)
+    if message is not None:
+        print_received(message)
+    events.part("resumed")
+    reader.resume([paused])
+    _report_to_end(reader, [0])
     reader.close()
 
 
@@ -43,23 +63,18 @@ def _seek(reader, positions):
         reader.seek(entry)
 
 
-def _end_reached(reader):
-    while True:
+def _report_to_end(reader, partitions):
+    """Prints records until the partitions' ends are reached; these, by partition."""
+    ends = {}
+    while any(partition not in ends for partition in partitions):
         message = reader.poll(POLL)
-        error = message.error() if message is not None else None
-        if error is not None and error.code() == KafkaError._PARTITION_EOF:
-            return message.offset()
-
-
-def pause(play):
-    """Reads one partition while the other is paused, then the other."""
-    reader = loner(play)
-    paused = TopicPartition(play.topic, 0, OFFSET_BEGINNING)
-    reader.assign([paused, TopicPartition(play.topic, 1, OFFSET_BEGINNING)])
-    reader.pause([paused])
-    events.part("paused")
-    report(reader, 10)
-    events.part("resumed")
-    reader.resume([paused])
-    report(reader, 10)
-    reader.close()
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            print_received(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            ends[message.partition()] = message.offset()
+        elif error.code() not in PASSING:
+            raise KafkaException(error)
+    return ends

@@ -11,7 +11,6 @@ import events
 # Milliseconds that one poll waits.
 POLL_MS = 100
 
-
 # What the library calls errors of Kafka that have another name there.
 KAFKA_NAMES = {"MESSAGE_SIZE_TOO_LARGE": "MESSAGE_TOO_LARGE"}
 
@@ -86,9 +85,9 @@ def report(consumer, count):
     return records
 
 
-def read_partition(play, count, **settings):
+def read_partition(play, count):
     """The first `count` records of partition 0, read without a group."""
-    reader = consumer(play, auto_offset_reset="earliest", **settings)
+    reader = consumer(play, auto_offset_reset="earliest")
     reader.assign([TopicPartition(play.topic, 0)])
     records = []
     while len(records) < count:

@@ -6,6 +6,7 @@ import group_member
 import producing
 import refusals
 import seeking
+import topics
 from arguments import play
 
 play(
@@ -24,7 +25,7 @@ play(
         "seek": seeking.seek,
         "pause": seeking.pause,
         "group-member": group_member.member,
-        "topics": administration.topics,
+        "topics": topics.topics,
         "admin": administration.admin,
         "refuse-transactions": refusals.transactions,
     }

@@ -3,7 +3,7 @@
 from kafka import TopicPartition
 
 import events
-from clients import consumer, report
+from clients import consumer, polled, print_received, report
 
 
 def seek(play):
@@ -17,7 +17,7 @@ def seek(play):
     events.part("offset")
     reader.assign([second])
     reader.seek(second, 7)
-    report(reader, 3)
+    _report_to_end(reader, [second])
     events.part("end")
     reader.assign([first])
     reader.seek_to_end(first)
@@ -25,10 +25,10 @@ def seek(play):
     events.part("time")
     reader.assign([first, second])
     found = reader.offsets_for_times({first: 1_000_000_004_500, second: 1_000_000_004_500})
-    for partition, answer in sorted(found.items()):
+    for partition, answer in found.items():
         events.offset("time", partition.partition, answer.offset)
         reader.seek(partition, answer.offset)
-    report(reader, sum(10 - answer.offset for answer in found.values()))
+    _report_to_end(reader, [first, second])
     reader.close()
 
 
@@ -37,10 +37,20 @@ def pause(play):
     reader = consumer(play, auto_offset_reset="earliest")
     paused, other = (TopicPartition(play.topic, number) for number in (0, 1))
     reader.assign([paused, other])
-    reader.pause(paused)
     events.part("paused")
-    report(reader, 10)
+    reader.pause(paused)
+    _report_to_end(reader, [other])
+    # Not even now.
+    for record in polled(reader):
+        print_received(record)
     events.part("resumed")
     reader.resume(paused)
-    report(reader, 10)
+    _report_to_end(reader, [paused])
     reader.close()
+
+
+def _report_to_end(reader, partitions):
+    ends = reader.end_offsets(partitions)
+    while any(reader.position(partition) < end for partition, end in ends.items()):
+        for record in polled(reader):
+            print_received(record)
