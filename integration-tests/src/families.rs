@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::java::JvmPermits;
-use crate::partitioners::Partitioner::{self, Crc32, Murmur2};
+use crate::partitioners::Partitioner::{self, Crc32, Fnv1a, Murmur2};
 use crate::process::Running;
 use crate::requirement::Missing;
 
@@ -28,6 +28,7 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("java-3.9.1", Java(java::Client { version: "3.9.1", example: "poll-long" }), Murmur2),
         ("java-4.3.1", Java(java::Client { version: "4.3.1", example: "poll-duration" }), Murmur2),
         ("franz-go", Go(go::Library { folder: "franz-go" }), Murmur2),
+        ("sarama", Go(go::Library { folder: "sarama" }), Fnv1a),
     ];
     table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
 }
