@@ -21,7 +21,7 @@ use crate::requirement::Missing;
 /// with the tests.
 #[must_use]
 pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
-    use Kind::{Go, Java, Program};
+    use Kind::{Go, Java, Program, Python};
     let table = [
         ("librdkafka", Program(librdkafka_driver.to_owned()), Crc32),
         ("java-2.8.2", Java(java::Client { version: "2.8.2", example: "poll-long" }), Murmur2),
@@ -29,6 +29,9 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("java-4.3.1", Java(java::Client { version: "4.3.1", example: "poll-duration" }), Murmur2),
         ("franz-go", Go(go::Library { folder: "franz-go" }), Murmur2),
         ("sarama", Go(go::Library { folder: "sarama" }), Fnv1a),
+        ("confluent-kafka", Python(python::Library { folder: "confluent-kafka" }), Crc32),
+        ("kafka-python", Python(python::Library { folder: "kafka-python" }), Murmur2),
+        ("aiokafka", Python(python::Library { folder: "aiokafka" }), Murmur2),
     ];
     table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
 }
@@ -47,7 +50,6 @@ enum Kind {
     /// A program with nothing to prepare.
     Program(PathBuf),
     Java(java::Client),
-    #[expect(dead_code, reason = "the first family of this kind is still to come")]
     Python(python::Library),
     Go(go::Library),
     #[expect(dead_code, reason = "the first family of this kind is still to come")]

@@ -12,16 +12,19 @@ ASSIGNORS = {"cooperative-sticky": CooperativeStickyAssignor, "roundrobin": Roun
 
 
 class Reporting(ConsumerRebalanceListener):
-    """Prints all partitions that the consumer has when that changes."""
+    """Prints all partitions that the member has when these change."""
 
-    def __init__(self, reader):
-        self._reader = reader
+    def __init__(self):
+        # With the cooperative assignor each call tells of those that come or go; with others, of all of them.
+        self._owned = set()
 
     def on_partitions_revoked(self, revoked):
-        """They are still the consumer's until this returns."""
+        self._owned.difference_update(entry.partition for entry in revoked)
+        events.assigned(self._owned)
 
     def on_partitions_assigned(self, assigned):
-        events.assigned(partition.partition for partition in self._reader.assignment())
+        self._owned.update(entry.partition for entry in assigned)
+        events.assigned(self._owned)
 
 
 def member(play):
@@ -41,7 +44,7 @@ def member(play):
     if "assignor" in play.parameters:
         settings["partition_assignment_strategy"] = [ASSIGNORS[play.text("assignor")]]
     reader = consumer(play, **settings)
-    reader.subscribe([play.topic], listener=Reporting(reader))
+    reader.subscribe([play.topic], listener=Reporting())
     while not told.is_set():
         for record in polled(reader):
             print_received(record)
