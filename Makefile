@@ -12,12 +12,21 @@ DOHLE := $(CARGO_TARGET_DIR)/release/dohle
 ARGS ?=
 # Passed on by `make test`: only tests whose name contains it.
 FILTER ?=
+# Passed on by `make conformance`: kafka instead of dohle; a module; patterns for classes and methods; anything else that
+# scripts/conformance takes.
+PEER ?=
+MODULE ?=
+CLASS ?=
+METHOD ?=
+# Which part of what passes `make conformance-slice` runs, and how long; successive numbers are parts spread evenly.
+TURN ?= $(shell git rev-list --count HEAD)
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint verify fix figures
+.PHONY: help setup build run test lint verify fix conformance conformance-slice ledger figures
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building takes, or say which command does
 	@scripts/setup
@@ -42,6 +51,16 @@ verify: lint test ## Everything that must pass before a change lands
 fix: ## Format, and apply what the linter can mend
 	cargo fmt --all
 	cargo clippy --release --workspace --all-targets --fix --allow-dirty --allow-staged
+
+conformance: ## Run Kafka's own tests (MODULE, CLASS, METHOD choose; PEER=kafka runs them on an Apache Kafka)
+	DOHLE_BIN=$${DOHLE_BIN:-$(DOHLE)} scripts/conformance run $(if $(PEER),--peer $(PEER)) $(if $(MODULE),--module $(MODULE)) \
+		$(if $(CLASS),--class '$(CLASS)') $(if $(METHOD),--method '$(METHOD)') $(ARGS)
+
+conformance-slice: ## Run some minutes of those of Kafka's own tests that pass; one that does not is an error
+	DOHLE_BIN=$${DOHLE_BIN:-$(DOHLE)} scripts/conformance slice --turn $(TURN) --minutes $(MINUTES)
+
+ledger: ## Write docs/compatibility.md
+	scripts/conformance ledger
 
 figures: build ## Measure start, idle memory and idle CPU (PEER="command" measures another broker beside)
 	scripts/figures --dohle $(DOHLE) $(if $(PEER),--peer "$(PEER)")

@@ -9,7 +9,9 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiFunction;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.platform.engine.FilterResult;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.support.descriptor.MethodSource;
@@ -24,6 +26,8 @@ import org.junit.platform.launcher.core.LauncherFactory;
 /** The main of a JVM that runs one test class, and writes a line for each invocation. */
 public final class ClassRun implements TestExecutionListener {
     private static Set<Result.Id> finished = Set.of();
+    /** Empty for all. */
+    private static Set<Result.Id> only = Set.of();
 
     private final Path results = Path.of(Settings.required("results"));
     /** Names the invocation that runs, for the runner to give it up when it takes too long. */
@@ -37,6 +41,8 @@ public final class ClassRun implements TestExecutionListener {
     public static void main(String[] arguments) throws IOException, ClassNotFoundException {
         ClassRun run = new ClassRun();
         finished = Set.copyOf(ResultFile.read(run.results).keySet());
+        only = Files.readAllLines(Path.of(Settings.required("only"))).stream()
+            .map(Result.Id::parse).filter(id -> !id.method().equals("*")).collect(Collectors.toUnmodifiableSet());
         Pattern methods = Pattern.compile(arguments[1]);
         LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
             .selectors(selectClass(Class.forName(arguments[0], false, ClassRun.class.getClassLoader())))
@@ -51,8 +57,9 @@ public final class ClassRun implements TestExecutionListener {
         Runtime.getRuntime().halt(0);
     }
 
-    static boolean isFinished(Result.Id id) {
-        return finished.contains(id);
+    /** Whether the invocation is asked for and an earlier JVM has not finished it. */
+    static boolean isDue(Result.Id id) {
+        return !finished.contains(id) && (only.isEmpty() || only.contains(id));
     }
 
     @Override
@@ -65,7 +72,7 @@ public final class ClassRun implements TestExecutionListener {
         if (test.isTest()) {
             Invocation.begins();
             began = System.nanoTime();
-            announce(new Result(Ids.of(test), "-", Result.Outcome.TIMEOUT, 0, ""));
+            announce(new Result(Ids.of(test), "-", Result.Outcome.TIMEOUT, 0, "", ""));
         }
     }
 
@@ -78,8 +85,8 @@ public final class ClassRun implements TestExecutionListener {
             }
         }
         Result.Id id = Ids.of(test);
-        if (!isFinished(id)) {
-            write(new Result(id, "-", Result.Outcome.NOT_APPLICABLE, 0, "disabled: " + Result.oneLine(reason)));
+        if (isDue(id)) {
+            write(new Result(id, "-", Result.Outcome.NOT_APPLICABLE, 0, "", "disabled: " + Result.oneLine(reason)));
         }
     }
 
@@ -92,7 +99,8 @@ public final class ClassRun implements TestExecutionListener {
             // What came before all tests of a class failed, or the invocations of a method could not be made.
             plan.getDescendants(test).stream()
                 .filter(child -> child.getSource().filter(MethodSource.class::isInstance).isPresent())
-                .forEach(child -> write(judge(Ids.of(child), 0, outcome)));
+                .map(Ids::of).filter(ClassRun::isDue)
+                .forEach(id -> write(judge(id, 0, outcome)));
             if (test.getSource().filter(MethodSource.class::isInstance).isPresent()
                 && plan.getDescendants(test).isEmpty()) {
                 write(judge(Ids.of(test), 0, outcome));
@@ -100,28 +108,29 @@ public final class ClassRun implements TestExecutionListener {
         }
     }
 
-    private Result judge(Result.Id id, double seconds, TestExecutionResult outcome) {
+    private static Result judge(Result.Id id, double seconds, TestExecutionResult outcome) {
         String cluster = Optional.ofNullable(Invocation.cluster()).orElse("-");
+        String apis = RequestLog.apis();
+        BiFunction<Result.Outcome, String, Result> result =
+            (what, reason) -> new Result(id, cluster, what, seconds, apis, Result.oneLine(reason));
         if (outcome.getStatus() == TestExecutionResult.Status.SUCCESSFUL) {
             return cluster.equals("-")
-                ? new Result(id, cluster, Result.Outcome.NOT_APPLICABLE, seconds, "starts no cluster")
-                : new Result(id, cluster, Result.Outcome.PASSED, seconds, "");
+                ? result.apply(Result.Outcome.NOT_APPLICABLE, "starts no cluster")
+                : result.apply(Result.Outcome.PASSED, "");
         }
-        Throwable error = outcome.getThrowable().orElse(new AssertionError("no reason given"));
         if (Invocation.whyWaiting() != null) {
-            return new Result(id, cluster, Result.Outcome.WAITING, seconds, Result.oneLine(Invocation.whyWaiting()));
+            return result.apply(Result.Outcome.WAITING, Invocation.whyWaiting());
         }
         if (Invocation.whyNotApplicable() != null) {
-            return new Result(
-                id, cluster, Result.Outcome.NOT_APPLICABLE, seconds, Result.oneLine(Invocation.whyNotApplicable()));
+            return result.apply(Result.Outcome.NOT_APPLICABLE, Invocation.whyNotApplicable());
         }
+        Throwable error = outcome.getThrowable().orElse(new AssertionError("no reason given"));
         if (outcome.getStatus() == TestExecutionResult.Status.ABORTED) {
-            return new Result(id, cluster, Result.Outcome.NOT_APPLICABLE, seconds,
-                "assumption: " + Result.oneLine(String.valueOf(error.getMessage())));
+            return result.apply(Result.Outcome.NOT_APPLICABLE, "assumption: " + error.getMessage());
         }
         error.printStackTrace();
-        boolean late = error instanceof TimeoutException;
-        return new Result(id, cluster, late ? Result.Outcome.TIMEOUT : Result.Outcome.FAILED, seconds, reason(error));
+        return result.apply(
+            error instanceof TimeoutException ? Result.Outcome.TIMEOUT : Result.Outcome.FAILED, reason(error));
     }
 
     /** What went wrong, with its cause where the error only says that something did. */
@@ -130,10 +139,12 @@ public final class ClassRun implements TestExecutionListener {
         while (root.getCause() != null && root.getCause() != root) {
             root = root.getCause();
         }
-        String first = Ids.simple(error.getClass().getName()) + ": " + error.getMessage();
-        return root == error || first.contains(String.valueOf(root.getMessage()))
-            ? Result.oneLine(first)
-            : Result.oneLine(first) + " <- " + Result.oneLine(Ids.simple(root.getClass().getName()) + ": " + root.getMessage());
+        String first = words(error);
+        return root == error || first.contains(String.valueOf(root.getMessage())) ? first : first + " <- " + words(root);
+    }
+
+    private static String words(Throwable error) {
+        return Result.oneLine(Ids.simple(error.getClass().getName()) + ": " + error.getMessage());
     }
 
     private void announce(Result running) {

@@ -59,6 +59,7 @@ final class DohleNode implements Node {
         if (running()) {
             throw new IllegalStateException("node " + files.id + " runs already");
         }
+        RequestLog.follow(files.output);
         Process started = launch(List.of(binary, "server", "--config", files.settings.toString()));
         process = started;
         Path mark = Path.of(Settings.required("processes"), Long.toString(started.pid()));
@@ -77,15 +78,19 @@ final class DohleNode implements Node {
     }
 
     @Override
-    public void stop() throws InterruptedException {
+    public void stop() throws IOException, InterruptedException {
         Process running = process;
         if (running == null) {
             return;
         }
         running.destroy();
-        if (!running.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
+        boolean ended = running.waitFor(STOP_SECONDS, TimeUnit.SECONDS);
+        if (!ended) {
             running.destroyForcibly().waitFor();
-            throw new IllegalStateException("dohle server did not stop within " + STOP_SECONDS + " s");
+        }
+        RequestLog.finish(files.output);
+        if (!ended) {
+            throw new IOException("dohle server did not stop within " + STOP_SECONDS + " s");
         }
     }
 
@@ -96,7 +101,9 @@ final class DohleNode implements Node {
     }
 
     private Process launch(List<String> command) throws IOException {
-        return new ProcessBuilder(command)
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().put("DOHLE_LOG", RequestLog.levels());
+        return builder
             .redirectInput(new File("/dev/null"))
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(files.output.toFile()))

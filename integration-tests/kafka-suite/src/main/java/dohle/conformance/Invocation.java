@@ -16,6 +16,7 @@ public final class Invocation {
     static synchronized void begins() {
         notApplicable = null;
         waitsForCluster = null;
+        RequestLog.begin();
         if (clustersRunning == 0) {
             cluster = null;
         }

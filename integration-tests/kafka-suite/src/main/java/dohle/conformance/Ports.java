@@ -12,23 +12,25 @@ import java.util.Set;
  * stopped finds its port free when it is started again.
  */
 final class Ports {
-    private static final int FIRST = 12_000;
-    private static final int COUNT = 20_000;
+    private static final int FIRST = Integer.parseInt(Settings.required("first-port"));
     private static final Random RANDOM = new Random();
     private static final Set<Integer> GIVEN = new HashSet<>();
 
     private Ports() {}
 
-    /** A port that nobody listens on and that this JVM has not given before. */
+    /** A port of this runner's lane that nobody listens on; none is given twice while others are left. */
     static synchronized int choose() {
-        for (int attempt = 0; attempt < COUNT; attempt++) {
-            int port = FIRST + RANDOM.nextInt(COUNT);
+        if (GIVEN.size() == Lane.PORTS) {
+            GIVEN.clear();
+        }
+        for (int attempt = 0; attempt < 20 * Lane.PORTS; attempt++) {
+            int port = FIRST + RANDOM.nextInt(Lane.PORTS);
             if (!GIVEN.contains(port) && free(port)) {
                 GIVEN.add(port);
                 return port;
             }
         }
-        throw new IllegalStateException("no free port between " + FIRST + " and " + (FIRST + COUNT));
+        throw new IllegalStateException("no free port between " + FIRST + " and " + (FIRST + Lane.PORTS - 1));
     }
 
     private static boolean free(int port) {

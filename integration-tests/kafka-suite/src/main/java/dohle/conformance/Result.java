@@ -8,9 +8,11 @@ import java.util.Locale;
  * @param parameters what tells the invocation from others of the method; a number behind {@code #} where nothing else does
  * @param cluster the nodes it had, {@code collapsed} where one stood for several, {@code -} for none
  * @param seconds with everything before and after
+ * @param apis the keys of the requests that the nodes were sent, in order and separated by commas; empty where that is not
+ *     known
  * @param reason of everything but {@code PASSED}: the first line of the failure, or why there is nothing to say
  */
-public record Result(Id id, String cluster, Outcome outcome, double seconds, String reason) {
+public record Result(Id id, String cluster, Outcome outcome, double seconds, String apis, String reason) {
     /** Outcomes, as the results name them. */
     public enum Outcome {
         /** It passed with a cluster of the peer's. */
@@ -31,6 +33,11 @@ public record Result(Id id, String cluster, Outcome outcome, double seconds, Str
         static Outcome of(String label) {
             return valueOf(label.toUpperCase(Locale.ROOT).replace('-', '_'));
         }
+
+        /** Whether the peer did not do what the test wants. */
+        boolean isFailure() {
+            return this == FAILED || this == TIMEOUT;
+        }
     }
 
     /**
@@ -46,24 +53,35 @@ public record Result(Id id, String cluster, Outcome outcome, double seconds, Str
                 .thenComparing(Id::parameters).compare(this, other);
         }
 
+        /** The id as the first fields of a line. */
+        String line() {
+            return String.join("\t", module, type, method, parameters);
+        }
+
+        /** The id at the beginning of a line. */
+        static Id parse(String line) {
+            String[] fields = line.split("\t", -1);
+            return new Id(fields[0], fields[1], fields[2], fields[3]);
+        }
+
         @Override
         public String toString() {
             return type + "." + method + (parameters.isEmpty() ? "" : " [" + parameters + "]");
         }
     }
 
-    static final String HEADER = "module\tclass\tmethod\tparameters\tcluster\toutcome\tseconds\treason";
+    static final String HEADER = "module\tclass\tmethod\tparameters\tcluster\toutcome\tseconds\tapis\treason";
 
     /** One line, as {@link #parse} reads it. */
     String line() {
-        return String.join("\t", id.module, id.type, id.method, id.parameters, cluster, outcome.label(),
-            String.format(Locale.ROOT, "%.1f", seconds), reason);
+        return String.join("\t",
+            id.line(), cluster, outcome.label(), String.format(Locale.ROOT, "%.1f", seconds).replace(".0", ""), apis, reason);
     }
 
     static Result parse(String line) {
         String[] fields = line.split("\t", -1);
-        return new Result(new Id(fields[0], fields[1], fields[2], fields[3]), fields[4], Outcome.of(fields[5]),
-            Double.parseDouble(fields[6]), fields[7]);
+        return new Result(
+            Id.parse(line), fields[4], Outcome.of(fields[5]), Double.parseDouble(fields[6]), fields[7], fields[8]);
     }
 
     /** Text on one line, without what changes from run to run. */

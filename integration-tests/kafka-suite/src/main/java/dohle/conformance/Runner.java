@@ -25,20 +25,26 @@ final class Runner implements AutoCloseable {
     private static final int CLASSES_PER_HOST = 12;
 
     private final Peer peer;
-    private final String dohle;
+    private final Lane lane;
     private final Path logs;
+    private final boolean requests;
     private final Path folder;
     private final Path processes;
     private Process kafkaHost;
     private String kafkaHostPort;
     private int classesOfHost;
+    private Process testJvm;
     private boolean closed;
 
-    /** @param dohle the binary, used if that is the peer */
-    Runner(Peer peer, String dohle, Path logs) throws IOException {
+    /**
+     * @param lane where its nodes listen
+     * @param requests whether results tell which requests were served, where the peer can say so
+     */
+    Runner(Peer peer, Lane lane, Path logs, boolean requests) throws IOException {
         this.peer = peer;
-        this.dohle = dohle;
+        this.lane = lane;
         this.logs = logs;
+        this.requests = requests;
         Files.createDirectories(logs);
         // Starting a node is mostly syncing: in memory that is nothing.
         Path memory = Path.of("/dev/shm");
@@ -47,22 +53,24 @@ final class Runner implements AutoCloseable {
         processes = Files.createDirectory(folder.resolve("processes"));
     }
 
-    /** The results of a class. @param methods a regular expression that methods have to match */
-    Collection<Result> run(Tests.TestClass test, String methods) throws IOException, InterruptedException {
+    /** What became of the invocations. */
+    Collection<Result> run(Work work) throws IOException, InterruptedException {
+        Tests.TestClass test = work.test();
         Path results = folder.resolve("results");
         Path current = folder.resolve("current");
         Path data = Files.createDirectories(folder.resolve("data"));
         Files.deleteIfExists(results);
         Path log = logs.resolve(test.module() + "-" + test.simpleName() + ".log");
         Files.deleteIfExists(log);
+        Files.write(folder.resolve("only"), work.only().stream().map(Result.Id::line).toList());
         boolean hung = true;
         while (hung) {
             if (peer == Peer.KAFKA) {
                 ensureKafkaHost();
             }
             Files.deleteIfExists(current);
-            Process jvm = start(test, methods, results, current, data, log);
-            hung = !awaitEnd(test, jvm, results, current, log);
+            testJvm = start(work, results, current, data, log);
+            hung = !awaitEnd(test, testJvm, results, current, log);
             endLeftovers();
             Utils.delete(data.toFile());
             Files.createDirectories(data);
@@ -74,23 +82,27 @@ final class Runner implements AutoCloseable {
         return ResultFile.read(results).values();
     }
 
-    private Process start(
-        Tests.TestClass test, String methods, Path results, Path current, Path data, Path log
-    ) throws IOException {
+    private Process start(Work work, Path results, Path current, Path data, Path log) throws IOException {
         List<String> command = new ArrayList<>(List.of(
-            java(), "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-cp", System.getProperty("java.class.path"),
+            java(), "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto",
+            "-cp", System.getProperty("java.class.path"),
             "-Djava.io.tmpdir=" + data, "-Dlog4j2.configurationFile=conformance-log4j2.properties"));
         setting(command, "peer", peer.label());
-        setting(command, "module", test.module());
+        setting(command, "module", work.test().module());
+        setting(command, "only", folder.resolve("only").toString());
+        setting(command, "first-port", Integer.toString(lane.firstPort()));
+        setting(command, "requests", Boolean.toString(requests));
         setting(command, "results", results.toString());
         setting(command, "current", current.toString());
         setting(command, "processes", processes.toString());
-        setting(command, "dohle", dohle);
+        setting(command, "dohle", Settings.required("dohle"));
         if (kafkaHostPort != null) {
             setting(command, "kafka-host", kafkaHostPort);
         }
-        command.addAll(List.of(ClassRun.class.getName(), test.type(), methods));
+        command.addAll(List.of(ClassRun.class.getName(), work.test().type(), work.methods()));
         return new ProcessBuilder(command)
+            // What a test, or a JVM that breaks, leaves in its folder goes with the data.
+            .directory(data.toFile())
             .redirectInput(new File("/dev/null"))
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
@@ -128,11 +140,11 @@ final class Runner implements AutoCloseable {
         if (Files.exists(current)) {
             Result running = Result.parse(Files.readString(current));
             ResultFile.append(results,
-                new Result(running.id(), running.cluster(), outcome, INVOCATION_SECONDS, reason));
+                new Result(running.id(), running.cluster(), outcome, INVOCATION_SECONDS, "", reason));
             return true;
         }
         ResultFile.append(results, new Result(
-            new Result.Id(test.module(), test.simpleName(), "*", ""), "-", outcome, SILENCE_SECONDS, reason));
+            new Result.Id(test.module(), test.simpleName(), "*", ""), "-", outcome, SILENCE_SECONDS, "", reason));
         return false;
     }
 
@@ -193,12 +205,24 @@ final class Runner implements AutoCloseable {
         return Path.of(System.getProperty("java.home"), "bin", "java").toString();
     }
 
+    /** Ends what was started if the whole run is ended. */
+    void closeAtExit() {
+        try {
+            close();
+        } catch (IOException error) {
+            System.err.println("leftovers: " + error);
+        }
+    }
+
     @Override
     public synchronized void close() throws IOException {
         if (closed) {
             return;
         }
         closed = true;
+        if (testJvm != null) {
+            testJvm.destroyForcibly();
+        }
         endKafkaHost();
         endLeftovers();
         Utils.delete(folder.toFile());

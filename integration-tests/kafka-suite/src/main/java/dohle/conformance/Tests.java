@@ -37,9 +37,19 @@ final class Tests {
         String simpleName() {
             return Ids.simple(type);
         }
+
+        /** Whether the invocation is one of this class or of a class in it. */
+        boolean holds(Result.Id id) {
+            return id.module().equals(module) && id.type().split("\\$")[0].equals(simpleName());
+        }
     }
 
     private Tests() {}
+
+    /** The artifact of a module. */
+    static String artifact(String module) {
+        return ARTIFACTS.get(module);
+    }
 
     /** All test classes, module by module. */
     static List<TestClass> all() {

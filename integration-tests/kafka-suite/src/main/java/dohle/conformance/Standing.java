@@ -1,0 +1,95 @@
+package dohle.conformance;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/** Where Dohle stands: its results beside Kafka's. What does not pass on Kafka is no measure of Dohle. */
+final class Standing {
+    /** Numbers of invocations. */
+    record Count(int applicable, int onKafka, int onDohle, int collapsed) {
+        Count plus(Count other) {
+            return new Count(applicable + other.applicable, onKafka + other.onKafka, onDohle + other.onDohle,
+                collapsed + other.collapsed);
+        }
+
+        /** The cells of a table's row. */
+        String cells() {
+            return String.format("%d | %d | %d | %d", applicable, onKafka, onDohle, collapsed);
+        }
+    }
+
+    /**
+     * An invocation that passes on Kafka and not on Dohle.
+     *
+     * @param waitsFor a capability, empty if the failure is a fault
+     * @param words what to say of it
+     */
+    record Gap(Result.Id id, Optional<String> waitsFor, String words) {}
+
+    private final SortedMap<Result.Id, Result> kafka;
+    private final SortedMap<Result.Id, Result> dohle;
+    private final Capabilities capabilities;
+
+    Standing(SortedMap<Result.Id, Result> kafka, SortedMap<Result.Id, Result> dohle, Capabilities capabilities) {
+        this.kafka = kafka;
+        this.dohle = dohle;
+        this.capabilities = capabilities;
+    }
+
+    /** Modules whose tests were run on Kafka. */
+    Set<String> modules() {
+        Set<String> modules = new TreeSet<>();
+        kafka.keySet().forEach(id -> modules.add(id.module()));
+        return modules;
+    }
+
+    /** Numbers for each class of a module, by name. */
+    SortedMap<String, Count> classes(String module) {
+        SortedMap<String, Count> classes = new TreeMap<>();
+        kafka.values().stream().filter(result -> result.id().module().equals(module)).forEach(result ->
+            classes.merge(result.id().type().split("\\$")[0], count(result), Count::plus));
+        return classes;
+    }
+
+    /** Numbers for a module. */
+    Count count(String module) {
+        return classes(module).values().stream().reduce(new Count(0, 0, 0, 0), Count::plus);
+    }
+
+    private Count count(Result onKafka) {
+        boolean passes = onKafka.outcome() == Result.Outcome.PASSED;
+        Result onDohle = dohle.get(onKafka.id());
+        boolean follows = passes && onDohle != null && onDohle.outcome() == Result.Outcome.PASSED;
+        boolean collapsed = follows && onDohle.cluster().equals("collapsed");
+        return new Count(passes || onKafka.outcome().isFailure() ? 1 : 0, passes ? 1 : 0, follows ? 1 : 0, collapsed ? 1 : 0);
+    }
+
+    /** What passes on Kafka and not on Dohle, in order. */
+    List<Gap> gaps(String module) {
+        List<Gap> gaps = new ArrayList<>();
+        for (Result onKafka : kafka.values()) {
+            Result onDohle = dohle.get(onKafka.id());
+            if (onKafka.id().module().equals(module) && onKafka.outcome() == Result.Outcome.PASSED
+                && (onDohle == null || onDohle.outcome() != Result.Outcome.PASSED)) {
+                gaps.add(gap(onKafka.id(), onDohle));
+            }
+        }
+        return gaps;
+    }
+
+    private Gap gap(Result.Id id, Result onDohle) {
+        if (onDohle == null) {
+            return new Gap(id, Optional.of("not run yet"), "not run yet");
+        }
+        if (onDohle.outcome() == Result.Outcome.WAITING) {
+            return new Gap(id, Optional.of("a cluster"), "a cluster: " + onDohle.reason());
+        }
+        Optional<String> missing = capabilities.missing(onDohle);
+        return new Gap(id, missing, missing.orElse(onDohle.outcome().label() + ": " + onDohle.reason()));
+    }
+}
