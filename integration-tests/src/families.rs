@@ -29,6 +29,7 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("java-4.3.1", Java(java::Client { version: "4.3.1", example: "poll-duration" }), Murmur2),
         ("franz-go", Go(go::Library { folder: "franz-go" }), Murmur2),
         ("sarama", Go(go::Library { folder: "sarama" }), Fnv1a),
+        ("kafka-go", Go(go::Library { folder: "kafka-go" }), Fnv1a),
         ("confluent-kafka", Python(python::Library { folder: "confluent-kafka" }), Crc32),
         ("kafka-python", Python(python::Library { folder: "kafka-python" }), Murmur2),
         ("aiokafka", Python(python::Library { folder: "aiokafka" }), Murmur2),

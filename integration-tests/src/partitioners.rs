@@ -7,7 +7,8 @@ pub enum Partitioner {
     Murmur2,
     /// As librdkafka has it: CRC-32.
     Crc32,
-    /// As sarama has it: the remainder of FNV-1a of 32 bits, read with a sign, and then without it.
+    /// As sarama has it, and kafka-go where it is to keep keys together: the remainder of FNV-1a of 32 bits, read with a
+    /// sign, and then without it.
     Fnv1a,
 }
 

@@ -13,77 +13,47 @@ import (
 	"dohle/clients/driver"
 )
 
-// topics is a topic's life by the administration client.
-func topics(play *driver.Play) error {
-	// How long an answer about topics may be given again.
-	client, err := newClient(play, kgo.MetadataMinAge(100*time.Millisecond))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	create := func() error {
-		_, err := admin.CreateTopic(ctx, 3, 1, map[string]*string{"retention.ms": kadm.StringPtr("86400000")}, play.Topic)
-		return err
-	}
-	if err := create(); err != nil {
-		return err
-	}
-	again := create()
-	if errors.Is(again, kerr.TopicAlreadyExists) {
-		driver.Fact("created-again", "TopicExists")
-	} else {
-		driver.Fact("created-again", again)
-	}
-	all, err := admin.ListTopics(ctx)
-	if err != nil {
-		return err
-	}
-	driver.Fact("listed", all.Has(play.Topic))
-	partitions := all[play.Topic].Partitions
-	driver.Fact("partitions", len(partitions))
-	leaders := 0
-	for _, partition := range partitions {
-		if partition.Leader >= 0 {
-			leaders++
-		}
-	}
-	driver.Fact("leaders", leaders)
-	retention, err := retentionOf(admin, play.Topic)
-	if err != nil {
-		return err
-	}
-	driver.Fact("retention.ms", retention)
-	if _, err := admin.DeleteTopic(ctx, play.Topic); err != nil {
-		return err
-	}
-	// Other nodes may learn of it later; one that answered has seen it.
-	for all.Has(play.Topic) {
-		if all, err = admin.ListTopics(ctx); err != nil {
-			return err
-		}
-	}
-	driver.Fact("deleted", true)
-	return nil
-}
+const produced = 10
 
 // administer takes every step that the administration client offers.
 func administer(play *driver.Play) error {
-	client, err := newClient(play, kgo.DefaultProduceTopic(play.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := newClient(play,
+		kgo.DefaultProduceTopic(play.Topic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// How long an answer about topics may be given again.
+		kgo.MetadataMinAge(100*time.Millisecond),
+	)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
+	administerTopic(play, admin)
+	administerRecords(play, client, admin)
+	if err := readAndCommit(play); err != nil {
+		return err
+	}
+	administerGroup(play, admin)
+	brokers, err := admin.ListBrokers(ctx)
+	step("describe-cluster", strconv.Itoa(len(brokers)), err)
+	_, err = admin.DeleteTopic(ctx, play.Topic)
+	step("delete", "ok", err)
+	return nil
+}
+
+func administerTopic(play *driver.Play, admin *kadm.Client) {
 	configs := map[string]*string{"retention.ms": kadm.StringPtr("3600000")}
-	_, err = admin.CreateTopic(ctx, 2, 1, configs, play.Topic)
+	_, err := admin.CreateTopic(ctx, 2, 1, configs, play.Topic)
 	step("create", "ok", err)
 	_, err = admin.CreateTopic(ctx, 2, 1, configs, play.Topic)
 	step("create-again", "ok", err)
 	updated, err := admin.UpdatePartitions(ctx, 4, play.Topic)
 	step("create-partitions", "ok", errors.Join(err, updated.Error()))
-	topics, err := admin.ListTopics(ctx, play.Topic)
-	step("partitions", strconv.Itoa(len(topics[play.Topic].Partitions)), err)
+	partitions, err := driver.AskUntil("4", func() (string, error) {
+		topics, err := admin.ListTopics(ctx, play.Topic)
+		return strconv.Itoa(len(topics[play.Topic].Partitions)), err
+	})
+	step("partitions", partitions, err)
 	retention, err := retentionOf(admin, play.Topic)
 	step("describe-config", retention, err)
 	change := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: kadm.StringPtr("7200000")}}
@@ -92,10 +62,13 @@ func administer(play *driver.Play) error {
 		err = errors.Join(err, answer.Err)
 	}
 	step("alter-config", "ok", err)
-	retention, err = retentionOf(admin, play.Topic)
+	retention, err = driver.AskUntil("7200000", func() (string, error) { return retentionOf(admin, play.Topic) })
 	step("altered-config", retention, err)
+}
 
-	for number := range 10 {
+func administerRecords(play *driver.Play, client *kgo.Client, admin *kadm.Client) {
+	var err error
+	for number := range produced {
 		record := kgo.StringRecord("value-" + strconv.Itoa(number))
 		err = errors.Join(err, client.ProduceSync(ctx, record).FirstErr())
 	}
@@ -107,24 +80,42 @@ func administer(play *driver.Play) error {
 	starts, err := admin.ListStartOffsets(ctx, play.Topic)
 	start, _ := starts.Lookup(play.Topic, 0)
 	step("earliest", strconv.FormatInt(start.Offset, 10), errors.Join(err, start.Err))
+	inDirectories := 0
+	directories, err := admin.DescribeAllLogDirs(ctx, nil)
+	directories.Each(func(directory kadm.DescribedLogDir) {
+		err = errors.Join(err, directory.Err)
+		inDirectories += len(directory.Topics[play.Topic])
+	})
+	step("describe-log-dirs", strconv.Itoa(inDirectories), err)
+}
 
-	if err := readAndCommit(play); err != nil {
-		return err
-	}
+func administerGroup(play *driver.Play, admin *kadm.Client) {
 	groups, err := admin.ListGroups(ctx)
 	step("list-groups", strconv.FormatBool(slices.Contains(groups.Groups(), play.Group)), err)
 	described, err := admin.DescribeGroups(ctx, play.Group)
 	step("describe-group", described[play.Group].State, errors.Join(err, described.Error()))
-	offsets, err := admin.FetchOffsets(ctx, play.Group)
-	committed, _ := offsets.Lookup(play.Topic, 0)
-	step("group-offset", strconv.FormatInt(committed.At, 10), errors.Join(err, committed.Err))
+	offset := func() (string, error) {
+		offsets, err := admin.FetchOffsets(ctx, play.Group)
+		committed, there := offsets.Lookup(play.Topic, 0)
+		if err == nil && !there {
+			return "none", nil
+		}
+		return strconv.FormatInt(committed.At, 10), errors.Join(err, committed.Err)
+	}
+	found, err := offset()
+	step("group-offset", found, err)
+	var seven kadm.Offsets
+	seven.AddOffset(play.Topic, 0, 7, -1)
+	altered, err := admin.CommitOffsets(ctx, play.Group, seven)
+	step("alter-group-offset", "ok", errors.Join(err, altered.Error()))
+	found, err = offset()
+	step("altered-group-offset", found, err)
+	deleted, err := admin.DeleteOffsets(ctx, play.Group, seven.TopicsSet())
+	step("delete-group-offset", "ok", errors.Join(err, deleted.Error()))
+	found, err = offset()
+	step("deleted-group-offset", found, err)
 	_, err = admin.DeleteGroup(ctx, play.Group)
 	step("delete-group", "ok", err)
-	brokers, err := admin.ListBrokers(ctx)
-	step("describe-cluster", strconv.Itoa(len(brokers)), err)
-	_, err = admin.DeleteTopic(ctx, play.Topic)
-	step("delete", "ok", err)
-	return nil
 }
 
 // readAndCommit reads what is left of the records as a member of the group, commits, and leaves.
@@ -134,7 +125,7 @@ func readAndCommit(play *driver.Play) error {
 		return err
 	}
 	defer member.Close()
-	for next := int64(0); next < 10; {
+	for next := int64(0); next < produced; {
 		records, err := poll(member, -1)
 		if err != nil {
 			return err

@@ -47,19 +47,21 @@ func administerTopic(play *driver.Play, admin sarama.ClusterAdmin) {
 	step("create", "ok", admin.CreateTopic(play.Topic, topic, false))
 	step("create-again", "ok", admin.CreateTopic(play.Topic, topic, false))
 	step("create-partitions", "ok", admin.CreatePartitions(play.Topic, 4, nil, false))
-	partitions := 0
-	described, err := admin.DescribeTopics([]string{play.Topic})
-	if err == nil {
-		partitions = len(described[0].Partitions)
-	}
-	step("partitions", strconv.Itoa(partitions), err)
+	partitions, err := driver.AskUntil("4", func() (string, error) {
+		described, err := admin.DescribeTopics([]string{play.Topic})
+		if err != nil {
+			return "", err
+		}
+		return strconv.Itoa(len(described[0].Partitions)), nil
+	})
+	step("partitions", partitions, err)
 	found, err := retentionOf(admin, play.Topic)
 	step("describe-config", found, err)
 	change := map[string]sarama.IncrementalAlterConfigsEntry{
 		"retention.ms": {Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &longer},
 	}
 	step("alter-config", "ok", admin.IncrementalAlterConfig(sarama.TopicResource, play.Topic, change, false))
-	found, err = retentionOf(admin, play.Topic)
+	found, err = driver.AskUntil("7200000", func() (string, error) { return retentionOf(admin, play.Topic) })
 	step("altered-config", found, err)
 }
 
