@@ -21,7 +21,7 @@ use crate::requirement::Missing;
 /// with the tests.
 #[must_use]
 pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
-    use Kind::{Go, Java, Program, Python};
+    use Kind::{Go, Java, Node, Program, Python};
     let table = [
         ("librdkafka", Program(librdkafka_driver.to_owned()), Crc32),
         ("java-2.8.2", Java(java::Client { version: "2.8.2", example: "poll-long" }), Murmur2),
@@ -33,6 +33,7 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("confluent-kafka", Python(python::Library { folder: "confluent-kafka" }), Crc32),
         ("kafka-python", Python(python::Library { folder: "kafka-python" }), Murmur2),
         ("aiokafka", Python(python::Library { folder: "aiokafka" }), Murmur2),
+        ("kafkajs", Node(node::Library { folder: "kafkajs" }), Murmur2),
     ];
     table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
 }
@@ -53,7 +54,6 @@ enum Kind {
     Java(java::Client),
     Python(python::Library),
     Go(go::Library),
-    #[expect(dead_code, reason = "the first family of this kind is still to come")]
     Node(node::Library),
 }
 
