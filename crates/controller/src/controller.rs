@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohle_config::ServerConfig;
+use dohle_config::{DynamicConfig, ServerConfig};
 use dohle_metadata::{Image, Replay};
 use dohle_model::BrokerId;
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
-    AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterConfigsRequest, AlterConfigsResponse,
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
     UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use dohle_protocol::records::metadata::MetadataRecord;
@@ -20,14 +21,14 @@ use crate::decision::{Context, Decision};
 use crate::registration::Registrant;
 use crate::sessions::Sessions;
 use crate::{
-    bootstrap, create_partitions, create_topics, delete_topics, elect_leaders, heartbeat, partition_reassignments,
-    producer_ids, registration, update_features,
+    bootstrap, config_changes, create_partitions, create_topics, delete_topics, elect_leaders, heartbeat,
+    partition_reassignments, producer_ids, registration, update_features,
 };
 
 /// What does not change while a node leads.
 #[derive(Clone, Debug)]
 pub struct ControllerSettings {
-    /// The node's own settings.
+    /// What the node's file says. What is set dynamically comes out of the image.
     pub config: Arc<ServerConfig>,
     /// The cluster's id, which brokers must know.
     pub cluster_id: String,
@@ -48,6 +49,8 @@ pub struct ControllerSettings {
 #[derive(Debug)]
 pub struct Controller {
     settings: ControllerSettings,
+    /// The node's settings with what is set dynamically in the decided image.
+    config: DynamicConfig,
     sessions: Sessions,
     committed: Arc<Image>,
     /// The committed image and on top of it what was decided since.
@@ -62,7 +65,10 @@ impl Controller {
         let timeout = Duration::from_millis(u64::try_from(settings.config.broker_session_timeout_ms).unwrap_or(0));
         let sessions = Sessions::begin(&committed, timeout, now);
         let decided = Replay::new(Arc::clone(&committed), committed.metadata_offset() + 1);
-        Self { settings, sessions, committed, decided, records: Vec::new() }
+        let config = DynamicConfig::new(Arc::clone(&settings.config));
+        let mut controller = Self { settings, config, sessions, committed, decided, records: Vec::new() };
+        controller.follow_dynamic_settings();
+        controller
     }
 
     /// Begins a batch on top of the committed image.
@@ -74,6 +80,7 @@ impl Controller {
         // The entry's index is not known yet, but it will be no lower.
         self.decided = Replay::new(Arc::clone(&committed), committed.metadata_offset() + 1);
         self.committed = committed;
+        self.follow_dynamic_settings();
     }
 
     /// The image with all decisions of the batch in it.
@@ -102,7 +109,7 @@ impl Controller {
 
     /// CreateTopics, versions 2 to 7. Errors are in the response, topic by topic.
     pub fn create_topics(&mut self, request: &CreateTopicsRequest) -> CreateTopicsResponse {
-        let decision = create_topics::create_topics(&context(&self.settings, &self.decided), request);
+        let decision = create_topics::create_topics(&context(&self.settings, &self.config, &self.decided), request);
         self.adopt(decision)
     }
 
@@ -110,19 +117,20 @@ impl Controller {
     /// topic; a caller with an older client must know that versions before 3 have INVALID_REQUEST in the place of
     /// TOPIC_DELETION_DISABLED.
     pub fn delete_topics(&mut self, request: &DeleteTopicsRequest) -> DeleteTopicsResponse {
-        let decision = delete_topics::delete_topics(&context(&self.settings, &self.decided), request);
+        let decision = delete_topics::delete_topics(&context(&self.settings, &self.config, &self.decided), request);
         self.adopt(decision)
     }
 
     /// CreatePartitions, versions 0 to 3. Errors are in the response, topic by topic.
     pub fn create_partitions(&mut self, request: &CreatePartitionsRequest) -> CreatePartitionsResponse {
-        let decision = create_partitions::create_partitions(&context(&self.settings, &self.decided), request);
+        let decision =
+            create_partitions::create_partitions(&context(&self.settings, &self.config, &self.decided), request);
         self.adopt(decision)
     }
 
     /// ElectLeaders, versions 0 to 2. Errors are in the response, partition by partition.
     pub fn elect_leaders(&mut self, request: &ElectLeadersRequest) -> ElectLeadersResponse {
-        let decision = elect_leaders::elect_leaders(&context(&self.settings, &self.decided), request);
+        let decision = elect_leaders::elect_leaders(&context(&self.settings, &self.config, &self.decided), request);
         self.adopt(decision)
     }
 
@@ -131,15 +139,32 @@ impl Controller {
         &mut self,
         request: &AlterPartitionReassignmentsRequest,
     ) -> AlterPartitionReassignmentsResponse {
-        let context = context(&self.settings, &self.decided);
+        let context = context(&self.settings, &self.config, &self.decided);
         let decision = partition_reassignments::alter_partition_reassignments(&context, request);
         self.adopt(decision)
     }
 
     /// UpdateFeatures, versions 0 to 2; the response has what versions 0 and 1 want, a result for each feature.
     pub fn update_features(&mut self, request: &UpdateFeaturesRequest) -> UpdateFeaturesResponse {
-        let decision = update_features::update_features(&context(&self.settings, &self.decided), request);
+        let decision = update_features::update_features(&context(&self.settings, &self.config, &self.decided), request);
         self.adopt(decision)
+    }
+
+    /// IncrementalAlterConfigs, versions 0 and 1, of all that is stored; the settings of a broker were checked by that broker.
+    /// Errors are in the response, resource by resource.
+    pub fn incremental_alter_configs(
+        &mut self,
+        request: &IncrementalAlterConfigsRequest,
+    ) -> IncrementalAlterConfigsResponse {
+        let context = context(&self.settings, &self.config, &self.decided);
+        let decision = config_changes::incremental_alter_configs(&context, request);
+        self.adopt_settings(decision)
+    }
+
+    /// AlterConfigs, versions 0 to 2; otherwise as [`incremental_alter_configs`](Self::incremental_alter_configs).
+    pub fn alter_configs(&mut self, request: &AlterConfigsRequest) -> AlterConfigsResponse {
+        let decision = config_changes::alter_configs(&context(&self.settings, &self.config, &self.decided), request);
+        self.adopt_settings(decision)
     }
 
     /// BrokerRegistration, versions 0 to 4.
@@ -149,7 +174,7 @@ impl Controller {
         registrant: Registrant,
         now: Duration,
     ) -> BrokerRegistrationResponse {
-        let context = context(&self.settings, &self.decided);
+        let context = context(&self.settings, &self.config, &self.decided);
         let cluster_id = &self.settings.cluster_id;
         let decision =
             registration::register_broker(&context, &mut self.sessions, cluster_id, request, registrant, now);
@@ -158,24 +183,24 @@ impl Controller {
 
     /// BrokerHeartbeat, versions 0 to 2. Heartbeats that wait are to be handed in before expired sessions are looked for.
     pub fn broker_heartbeat(&mut self, request: &BrokerHeartbeatRequest, now: Duration) -> BrokerHeartbeatResponse {
-        let before = context(&self.settings, &self.decided);
+        let before = context(&self.settings, &self.config, &self.decided);
         let decision = heartbeat::broker_heartbeat(&before, &mut self.sessions, &self.committed, request, now);
         let response = self.adopt(decision);
-        let after = context(&self.settings, &self.decided);
+        let after = context(&self.settings, &self.config, &self.decided);
         let records = heartbeat::directories_change(&after, request);
         self.adopt(Decision { records, response })
     }
 
     /// UnregisterBroker, version 0.
     pub fn unregister_broker(&mut self, request: &UnregisterBrokerRequest) -> UnregisterBrokerResponse {
-        let context = context(&self.settings, &self.decided);
+        let context = context(&self.settings, &self.config, &self.decided);
         let decision = registration::unregister_broker(&context, &mut self.sessions, request);
         self.adopt(decision)
     }
 
     /// AllocateProducerIds, version 0: a block of 1000.
     pub fn allocate_producer_ids(&mut self, request: &AllocateProducerIdsRequest) -> AllocateProducerIdsResponse {
-        let context = context(&self.settings, &self.decided);
+        let context = context(&self.settings, &self.config, &self.decided);
         let decision = producer_ids::allocate_producer_ids(&context, request);
         self.adopt(decision)
     }
@@ -183,7 +208,7 @@ impl Controller {
     /// Fences one broker whose session is over, if there is one; otherwise answers false. One at a time, so that a batch
     /// can end in between.
     pub fn fence_expired_broker(&mut self, now: Duration) -> bool {
-        let context = context(&self.settings, &self.decided);
+        let context = context(&self.settings, &self.config, &self.decided);
         let decision = registration::fence_expired(&context, &mut self.sessions, now);
         self.adopt(decision)
     }
@@ -191,7 +216,7 @@ impl Controller {
     /// Fences a broker that is known to be gone before its session is over.
     pub fn fence_lost_broker(&mut self, broker: BrokerId) {
         self.sessions.end(broker);
-        let records = registration::fence(&context(&self.settings, &self.decided), broker);
+        let records = registration::fence(&context(&self.settings, &self.config, &self.decided), broker);
         self.adopt(Decision { records, response: () });
     }
 
@@ -206,6 +231,19 @@ impl Controller {
         self.sessions.extend(pause);
     }
 
+    /// The same for a decision that may change this node's settings: what is decided next sees them.
+    fn adopt_settings<R>(&mut self, decision: Decision<R>) -> R {
+        let response = self.adopt(decision);
+        self.follow_dynamic_settings();
+        response
+    }
+
+    fn follow_dynamic_settings(&mut self) {
+        let (image, id) = (self.decided.image(), self.settings.config.node_id);
+        // What contradicts itself leaves all as it was. The broker of this process tells of that, and of what has no effect.
+        let _ = self.config.update(image.broker_overrides(None), image.broker_overrides(Some(id)));
+    }
+
     /// Makes a decision part of the batch.
     fn adopt<R>(&mut self, decision: Decision<R>) -> R {
         for record in &decision.records {
@@ -217,6 +255,6 @@ impl Controller {
     }
 }
 
-fn context<'a>(settings: &'a ControllerSettings, decided: &'a Replay) -> Context<'a> {
-    Context { image: decided.image(), config: &settings.config, randomness: &*settings.randomness }
+fn context<'a>(settings: &'a ControllerSettings, config: &'a DynamicConfig, decided: &'a Replay) -> Context<'a> {
+    Context { image: decided.image(), config: config.effective(), randomness: &*settings.randomness }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dohle_config::{describe_topic, validate_topic_configs};
+use dohle_config::{describe_new_topic, validate_topic_configs};
 use dohle_metadata::ConfigResource;
 use dohle_model::{BrokerId, TopicId, TopicName, Uuid};
 use dohle_protocol::ErrorCode;
@@ -137,7 +137,7 @@ impl NewTopic {
     }
 
     fn result(&self, context: &Context<'_>) -> CreatableTopicResult {
-        let configs = describe_topic(context.config, &self.overrides, None, false, false).into_iter();
+        let configs = describe_new_topic(context.config, &self.overrides).into_iter();
         let configs = configs.map(|config| CreatableTopicConfigs {
             name: config.name,
             value: config.value,

@@ -17,7 +17,7 @@ pub(crate) const TOO_MANY_RECORDS: &str = "Unable to perform excessively large b
 pub(crate) struct Context<'a> {
     /// The metadata, with the effects of all earlier decisions whether committed or not.
     pub(crate) image: &'a Image,
-    /// The node's own settings: defaults of topics, among others.
+    /// The node's own settings, dynamic ones in the image among them: defaults of topics, among others.
     pub(crate) config: &'a ServerConfig,
     /// For ids and placement.
     pub(crate) randomness: &'a dyn Randomness,

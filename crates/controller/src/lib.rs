@@ -5,6 +5,7 @@
 //! replay needs neither clock nor randomness. Errors and their messages are Kafka's, word for word.
 
 mod bootstrap;
+mod config_changes;
 mod controller;
 mod create_partitions;
 mod create_topics;

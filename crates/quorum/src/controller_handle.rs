@@ -10,10 +10,11 @@ use dohle_metadata::Image;
 use dohle_model::{BrokerId, ProducerId};
 use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse,
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
-    DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    AllocateProducerIdsRequest, AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
     UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -122,6 +123,28 @@ impl ControllerHandle {
     ) -> Result<AlterPartitionReassignmentsResponse, QuorumError> {
         let deadline = Instant::now() + milliseconds(request.timeout_ms);
         self.ask(deadline, |reply| Operation::AlterPartitionReassignments { request, deadline, reply }).await
+    }
+
+    /// IncrementalAlterConfigs of what is stored; per-resource errors are in the response. The settings of a broker must have
+    /// been checked by that broker.
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]; the time is `request.timeout.ms`.
+    pub async fn incremental_alter_configs(
+        &self,
+        request: IncrementalAlterConfigsRequest,
+    ) -> Result<IncrementalAlterConfigsResponse, QuorumError> {
+        let deadline = Instant::now() + self.request_timeout;
+        self.ask(deadline, |reply| Operation::IncrementalAlterConfigs { request, deadline, reply }).await
+    }
+
+    /// AlterConfigs; otherwise as [`incremental_alter_configs`](Self::incremental_alter_configs).
+    ///
+    /// # Errors
+    /// See [`ControllerHandle`]; the time is `request.timeout.ms`.
+    pub async fn alter_configs(&self, request: AlterConfigsRequest) -> Result<AlterConfigsResponse, QuorumError> {
+        let deadline = Instant::now() + self.request_timeout;
+        self.ask(deadline, |reply| Operation::AlterConfigs { request, deadline, reply }).await
     }
 
     /// UpdateFeatures; what is wrong with an update is in the response.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use dohle_controller::{Controller, Registrant};
 use dohle_protocol::messages::{
-    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionReassignmentsRequest,
-    AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
-    BrokerRegistrationResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterConfigsRequest, AlterConfigsResponse,
+    AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse, BrokerHeartbeatRequest,
+    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, CreatePartitionsRequest,
+    CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
     UnregisterBrokerRequest, UnregisterBrokerResponse, UpdateFeaturesRequest, UpdateFeaturesResponse,
 };
 use tokio::sync::oneshot;
@@ -67,6 +68,16 @@ pub(crate) enum Operation {
         deadline: Instant,
         reply: Reply<AlterPartitionReassignmentsResponse>,
     },
+    IncrementalAlterConfigs {
+        request: IncrementalAlterConfigsRequest,
+        deadline: Instant,
+        reply: Reply<IncrementalAlterConfigsResponse>,
+    },
+    AlterConfigs {
+        request: AlterConfigsRequest,
+        deadline: Instant,
+        reply: Reply<AlterConfigsResponse>,
+    },
     UpdateFeatures {
         request: UpdateFeaturesRequest,
         reply: Reply<UpdateFeaturesResponse>,
@@ -100,6 +111,8 @@ impl Operation {
             Self::CreatePartitions { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
             Self::ElectLeaders { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
             Self::AlterPartitionReassignments { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
+            Self::IncrementalAlterConfigs { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
+            Self::AlterConfigs { deadline, reply, .. } if deadline <= Instant::now() => late(reply),
             Self::CreateTopics { request, reply, .. } => answer(controller.create_topics(&request), reply),
             Self::DeleteTopics { request, reply, .. } => answer(controller.delete_topics(&request), reply),
             Self::CreatePartitions { request, reply, .. } => answer(controller.create_partitions(&request), reply),
@@ -107,6 +120,10 @@ impl Operation {
             Self::AlterPartitionReassignments { request, reply, .. } => {
                 answer(controller.alter_partition_reassignments(&request), reply)
             }
+            Self::IncrementalAlterConfigs { request, reply, .. } => {
+                answer(controller.incremental_alter_configs(&request), reply)
+            }
+            Self::AlterConfigs { request, reply, .. } => answer(controller.alter_configs(&request), reply),
             Self::UpdateFeatures { request, reply } => answer(controller.update_features(&request), reply),
             Self::RegisterBroker { request, registrant, reply } => {
                 answer(controller.register_broker(&request, registrant, now), reply)
@@ -125,6 +142,8 @@ impl Operation {
             Self::CreatePartitions { reply, .. } => refuse(reply, failure),
             Self::ElectLeaders { reply, .. } => refuse(reply, failure),
             Self::AlterPartitionReassignments { reply, .. } => refuse(reply, failure),
+            Self::IncrementalAlterConfigs { reply, .. } => refuse(reply, failure),
+            Self::AlterConfigs { reply, .. } => refuse(reply, failure),
             Self::UpdateFeatures { reply, .. } => refuse(reply, failure),
             Self::RegisterBroker { reply, .. } => refuse(reply, failure),
             Self::UnregisterBroker { reply, .. } => refuse(reply, failure),

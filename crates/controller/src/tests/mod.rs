@@ -1,6 +1,7 @@
 //! Decisions by tables; the expected answers are those of a Kafka 4.3.1 controller.
 
 mod cluster;
+mod config_changes;
 mod create_partitions;
 mod create_topics;
 mod delete_topics;
