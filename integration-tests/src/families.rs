@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::java::JvmPermits;
-use crate::partitioners::Partitioner::{self, Crc32, Fnv1a, Murmur2};
+use crate::partitioners::Partitioner::{self, Crc32, Fnv1a, Murmur2, Murmur2Unsigned};
 use crate::process::Running;
 use crate::requirement::Missing;
 
@@ -34,6 +34,7 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("kafka-python", Python(python::Library { folder: "kafka-python" }), Murmur2),
         ("aiokafka", Python(python::Library { folder: "aiokafka" }), Murmur2),
         ("kafkajs", Node(node::Library { folder: "kafkajs" }), Murmur2),
+        ("platformatic-kafka", Node(node::Library { folder: "platformatic-kafka" }), Murmur2Unsigned),
     ];
     table.into_iter().map(|(name, kind, partitioner)| Family { name, kind, partitioner }).collect()
 }

@@ -5,6 +5,8 @@
 pub enum Partitioner {
     /// As the Java client has it: murmur2, without its sign bit.
     Murmur2,
+    /// As @platformatic/kafka has it: murmur2, with its sign bit.
+    Murmur2Unsigned,
     /// As librdkafka has it: CRC-32.
     Crc32,
     /// As sarama has it, and kafka-go where it is to keep keys together: the remainder of FNV-1a of 32 bits, read with a
@@ -18,6 +20,7 @@ impl Partitioner {
     pub fn partition(self, key: &[u8], partitions: u32) -> u32 {
         match self {
             Self::Murmur2 => (murmur2(key) & 0x7fff_ffff) % partitions,
+            Self::Murmur2Unsigned => murmur2(key) % partitions,
             Self::Crc32 => crc32fast::hash(key) % partitions,
             // The magnitude of a remainder does not depend on signs.
             Self::Fnv1a => fnv1a(key).cast_signed().unsigned_abs() % partitions,

@@ -40,8 +40,18 @@ export function words (error) {
   return said.join(' <- ').replace(/\s+/g, ' ')
 }
 
+/** Kafka's name of an error, such as TOPIC_ALREADY_EXISTS, where it is one of Kafka's; otherwise what it says. */
+export function nameOf (error) {
+  for (const cause of withCauses(error)) {
+    // KafkaJS and @platformatic/kafka call it so.
+    const name = cause.type ?? cause.apiId
+    if (name) return name
+  }
+  return words(error)
+}
+
 /** An error, and those that have led to it. */
-export function * withCauses (error) {
+function * withCauses (error) {
   yield error
   for (const cause of [error.cause, ...(error.errors ?? [])]) {
     if (cause) yield * withCauses(cause)

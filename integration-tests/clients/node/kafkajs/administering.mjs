@@ -83,7 +83,7 @@ async function step (name, play) {
   try {
     result = await play()
   } catch (error) {
-    result = [...events.withCauses(error)].map(cause => cause.type).find(Boolean) ?? events.words(error)
+    result = events.nameOf(error)
   }
   events.fact(name, result)
 }

@@ -37,7 +37,7 @@ export async function largeRecords (play) {
       await sender.send([{ value }])
       acknowledged++
     } catch (error) {
-      events.refused(new Error(error.type), start)
+      events.refused(new Error(events.nameOf(error)), start)
     }
   }
   await sender.disconnect()
