@@ -29,7 +29,7 @@ pub(crate) struct Commit {
 /// The partitions of one topic.
 #[derive(Clone, Debug)]
 pub(crate) struct CommitTopic {
-    /// Where the topic stands in the request.
+    /// Where the topic stands in the response.
     pub(crate) index: usize,
     pub(crate) name: TopicName,
     pub(crate) topic_id: Uuid,
@@ -39,7 +39,7 @@ pub(crate) struct CommitTopic {
 /// One position.
 #[derive(Clone, Debug)]
 pub(crate) struct CommitPartition {
-    /// Where the partition stands in the request's topic.
+    /// Where the partition stands in its topic.
     pub(crate) index: usize,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
@@ -48,7 +48,7 @@ pub(crate) struct CommitPartition {
 }
 
 impl GroupShard {
-    /// Decides an OffsetCommit; returns the partitions that were refused, by their indexes in the request.
+    /// Decides an OffsetCommit; returns the partitions that were refused, by their indexes.
     ///
     /// # Errors
     /// Where the caller may not commit for the group.

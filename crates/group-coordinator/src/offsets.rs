@@ -39,7 +39,7 @@ impl CommittedOffset {
     pub(crate) fn from_value(value: OffsetCommitValue) -> Self {
         Self {
             offset: value.offset,
-            leader_epoch: (value.leader_epoch >= 0).then_some(value.leader_epoch),
+            leader_epoch: leader_epoch(value.leader_epoch),
             metadata: value.metadata,
             commit_timestamp_ms: value.commit_timestamp,
             expire_timestamp_ms: (value.expire_timestamp >= 0).then_some(value.expire_timestamp),
@@ -47,6 +47,11 @@ impl CommittedOffset {
             record_offset: 0,
         }
     }
+}
+
+/// A leader epoch of requests and records: -1 stands for none; other numbers are kept as they are, as in Kafka.
+pub(crate) fn leader_epoch(number: i32) -> Option<i32> {
+    Some(number).filter(|epoch| *epoch != -1)
 }
 
 /// Offsets by topic name and partition; a topic without offsets has no entry.

@@ -31,6 +31,7 @@ use crate::config::GroupCoordinatorConfig;
 use crate::fetch::{Fetch, FetchTopic, partition_without_offset};
 use crate::join::{Join, join_error};
 use crate::member::{Protocol, milliseconds};
+use crate::offsets::leader_epoch;
 use crate::shard::{GroupReply, GroupRequest, GroupShard};
 use crate::sync::{Sync, sync_error};
 use crate::topic_index::TopicIndex;
@@ -322,7 +323,7 @@ impl GroupCoordinator {
         let uses_topic_ids = info.api_version >= 10;
         let mut response = OffsetCommitResponse::default();
         let mut topics = Vec::with_capacity(request.topics.len());
-        for (index, topic) in request.topics.into_iter().enumerate() {
+        for topic in request.topics {
             let resolved = if uses_topic_ids {
                 let id = TopicId(topic.topic_id);
                 self.0.topics.topic_name(id).map(|name| (name, id)).ok_or(ErrorCode::UnknownTopicId)
@@ -330,6 +331,10 @@ impl GroupCoordinator {
                 let id = self.0.topics.topic_id(&topic.name);
                 id.map(|id| (TopicName::from(topic.name.as_str()), id)).ok_or(ErrorCode::UnknownTopicOrPartition)
             };
+            // Kafka tells of no topic that is there and of which nothing is committed.
+            if resolved.is_ok() && topic.partitions.is_empty() {
+                continue;
+            }
             let partition_count = match &resolved {
                 Ok((name, _)) => self.0.topics.partition_count(name).unwrap_or(0),
                 Err(_) => 0,
@@ -353,12 +358,12 @@ impl GroupCoordinator {
                         index: partition_index,
                         partition: partition.partition_index,
                         offset: partition.committed_offset,
-                        leader_epoch: (partition.committed_leader_epoch >= 0)
-                            .then_some(partition.committed_leader_epoch),
+                        leader_epoch: leader_epoch(partition.committed_leader_epoch),
                         metadata: partition.committed_metadata.unwrap_or_default(),
                     });
                 }
             }
+            let index = response.topics.len();
             response.topics.push(OffsetCommitResponseTopic {
                 name: topic.name,
                 topic_id: topic.topic_id,

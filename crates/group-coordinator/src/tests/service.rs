@@ -317,6 +317,48 @@ async fn commits_of_what_does_not_exist_are_refused_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_of_which_nothing_is_committed_is_told_of_only_if_it_does_not_exist() {
+    let service = Service::started().await;
+    let topic = |name: &str, partitions: &[i32]| {
+        let topic = commit_request(partitions).topics.remove(0);
+        OffsetCommitRequestTopic { name: name.to_owned(), ..topic }
+    };
+    let mut request = commit_request(&[]);
+    request.topics = vec![topic("topic", &[]), topic("gone", &[]), topic("topic", &[1, 7])];
+    let response = service.groups.offset_commit(&version(9), request).await;
+    let told = response.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| (partition.partition_index, partition.error_code));
+        (topic.name.as_str(), partitions.collect())
+    });
+    let unknown = is(ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(told.collect::<Vec<(&str, Vec<_>)>>(), [("gone", vec![]), ("topic", vec![(1, 0), (7, unknown)])]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_committed_twice_in_one_request_is_what_stands_last() {
+    let service = Service::started().await;
+    let mut request = commit_request(&[0, 0]);
+    request.topics[0].partitions[0].committed_offset = 8;
+    request.topics.push(request.topics[0].clone());
+    request.topics[1].partitions[1].committed_offset = 9;
+    assert_eq!(service.commit(9, request).await, [(0, 0); 4]);
+    let response = service.fetch_groups(9, vec![fetch_group(None)]).await;
+    assert_eq!(response.groups[0].topics[0].partitions[0].committed_offset, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_epoch_is_given_back_as_it_came() {
+    let service = Service::started().await;
+    for epoch in [-5, -1, 0, 7] {
+        let mut request = commit_request(&[0]);
+        request.topics[0].partitions[0].committed_leader_epoch = epoch;
+        service.commit(9, request).await;
+        let response = service.fetch_groups(9, vec![fetch_group(None)]).await;
+        assert_eq!(response.groups[0].topics[0].partitions[0].committed_leader_epoch, epoch);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_commit_into_a_missing_group_says_so_from_version_9_on() {
     let service = Service::started().await;
     let request = OffsetCommitRequest { generation_id_or_member_epoch: 1, ..commit_request(&[0]) };
