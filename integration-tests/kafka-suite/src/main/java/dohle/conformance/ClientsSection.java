@@ -24,8 +24,8 @@ final class ClientsSection {
         StringBuilder text = new StringBuilder("""
             ## Client families
 
-            What each client library plays against a broker on every change, and what is checked then; `-`: it cannot, for the
-            reason below.
+            What each client library plays against a broker on every change, and what is checked then; `-`: it cannot, for
+            the reason below.
 
             """);
         text.append("| Scenario | ").append(String.join(" | ", families)).append(" |\n| --- |")
@@ -41,8 +41,8 @@ final class ClientsSection {
                 if (!not.isMissingNode()) {
                     notes.add(String.format("- `%s`, %s: %s", id, family, not.asText().strip()));
                 }
-                less.properties().forEach(left ->
-                    notes.add(String.format("- `%s`, %s, without %s: %s", id, family, left.getKey(), left.getValue().asText())));
+                less.properties().forEach(left -> notes.add(String.format(
+                    "- `%s`, %s, without %s: %s", id, family, left.getKey(), left.getValue().asText().strip())));
             }
             text.append('\n');
         }

@@ -23,7 +23,12 @@ final class Estimate {
         if (ids.isEmpty()) {
             return SECONDS_PER_UNKNOWN_CLASS;
         }
-        return SECONDS_PER_JVM + ids.stream().filter(known::containsKey)
-            .mapToDouble(id -> known.get(id).seconds()).sum();
+        return SECONDS_PER_JVM + ids.stream().mapToDouble(this::seconds).sum();
+    }
+
+    /** Seconds of an invocation, in a JVM that is there; 0 if it was never run. */
+    double seconds(Result.Id id) {
+        Result result = known.get(id);
+        return result == null ? 0 : result.seconds();
     }
 }

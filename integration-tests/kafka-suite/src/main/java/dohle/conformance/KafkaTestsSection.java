@@ -43,7 +43,8 @@ final class KafkaTestsSection {
         Standing.Count all = new Standing.Count(0, 0, 0, 0);
         for (String module : standing.modules()) {
             all = all.plus(standing.count(module));
-            text.append(String.format("| %s (`%s`) | %s |%n", module, Tests.artifact(module), standing.count(module).cells()));
+            text.append(String.format(
+                "| %s (`%s`) | %s |%n", module, Tests.artifact(module), standing.count(module).cells()));
         }
         text.append(String.format("| all | %s |%n%n", all.cells()));
     }

@@ -53,6 +53,12 @@ public record Result(Id id, String cluster, Outcome outcome, double seconds, Str
                 .thenComparing(Id::parameters).compare(this, other);
         }
 
+        /** The class that is run to have it: classes within a test class run with it. */
+        String testClass() {
+            int nested = type.indexOf('$');
+            return nested < 0 ? type : type.substring(0, nested);
+        }
+
         /** The id as the first fields of a line. */
         String line() {
             return String.join("\t", module, type, method, parameters);
@@ -75,7 +81,8 @@ public record Result(Id id, String cluster, Outcome outcome, double seconds, Str
     /** One line, as {@link #parse} reads it. */
     String line() {
         return String.join("\t",
-            id.line(), cluster, outcome.label(), String.format(Locale.ROOT, "%.1f", seconds).replace(".0", ""), apis, reason);
+            id.line(), cluster, outcome.label(), String.format(Locale.ROOT, "%.1f", seconds).replace(".0", ""), apis,
+            reason);
     }
 
     static Result parse(String line) {

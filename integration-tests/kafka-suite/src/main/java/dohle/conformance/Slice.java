@@ -54,7 +54,7 @@ final class Slice {
             invocations, core.size(), seconds);
     }
 
-    /** Few and short invocations that together have all marks; the next is always the one with most new ones for its time. */
+    /** Few and short invocations that together have all marks: always the one next that has most new ones for its time. */
     private static Set<Result.Id> cover(List<Result> passing) {
         Set<String> missing = new HashSet<>();
         passing.forEach(result -> missing.addAll(marks(result)));
@@ -79,12 +79,14 @@ final class Slice {
         List<Work> pieces = new ArrayList<>();
         for (Work whole : Work.of(ids, tests)) {
             Set<Result.Id> piece = new TreeSet<>();
+            double seconds = 0;
             for (Result.Id id : whole.only()) {
                 piece.add(id);
-                Work work = Work.of(piece, tests).get(0);
-                if (estimate.seconds(work) > SECONDS_PER_PIECE) {
-                    pieces.add(work);
+                seconds += estimate.seconds(id);
+                if (seconds > SECONDS_PER_PIECE) {
+                    pieces.addAll(Work.of(piece, tests));
                     piece = new TreeSet<>();
+                    seconds = 0;
                 }
             }
             pieces.addAll(Work.of(piece, tests));

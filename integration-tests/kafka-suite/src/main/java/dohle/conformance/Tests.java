@@ -40,7 +40,7 @@ final class Tests {
 
         /** Whether the invocation is one of this class or of a class in it. */
         boolean holds(Result.Id id) {
-            return id.module().equals(module) && id.type().split("\\$")[0].equals(simpleName());
+            return id.module().equals(module) && id.testClass().equals(simpleName());
         }
     }
 
