@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use dohle_config::ServerConfig;
-use dohle_network::ConnectionLimits;
+use dohle_network::{ConnectionLimits, ListenerLimits, LiveLimits};
+use tokio::sync::Mutex;
 
 use crate::listeners::Listen;
 
@@ -30,12 +33,27 @@ pub(crate) async fn connection_limits(
     let has_listener_of_its_own =
         config.listeners.iter().any(|listener| listener.name != config.inter_broker_listener_name);
     let room = network.connections_max().unwrap_or(usize::MAX);
+    let mut listeners = BTreeMap::new();
+    for listener in &config.listeners {
+        let name = &listener.name;
+        let own = ListenerLimits {
+            connections_max: of_listener(config, name, "max.connections", "not a number of connections")?,
+            connection_creation_rate_max: of_listener(
+                config,
+                name,
+                "max.connection.creation.rate",
+                "not a number of connections in a second",
+            )?,
+        };
+        listeners.insert(name.clone(), own);
+    }
     Ok(ConnectionLimits {
         connections_max: limit(config.max_connections).min(room),
         inter_broker_listener: has_listener_of_its_own.then(|| config.inter_broker_listener_name.clone()),
         connection_creation_rate_max: u32::try_from(config.max_connection_creation_rate)
             .ok()
             .filter(|rate| *rate < i32::MAX as u32),
+        listeners,
         connections_per_ip_max: limit(config.max_connections_per_ip),
         connections_per_ip_overrides: per_ip_overrides(&config.max_connections_per_ip_overrides, network).await?,
         idle_max: u64::try_from(config.connections_max_idle_ms).ok().map(Duration::from_millis),
@@ -67,19 +85,7 @@ async fn per_ip_overrides(text: &str, network: &dyn Listen) -> Result<BTreeMap<s
     Ok(overrides)
 }
 
-/// `listener.name.NAME.max.connections`
-pub(crate) fn connections_max_of(config: &ServerConfig, listener: &str) -> Result<Option<usize>, SettingError> {
-    of_listener(config, listener, "max.connections", "not a number of connections")
-}
-
-/// `listener.name.NAME.max.connection.creation.rate`
-pub(crate) fn connection_creation_rate_max_of(
-    config: &ServerConfig,
-    listener: &str,
-) -> Result<Option<u32>, SettingError> {
-    of_listener(config, listener, "max.connection.creation.rate", "not a number of connections in a second")
-}
-
+/// `listener.name.NAME.PROPERTY`
 fn of_listener<T: FromStr>(
     config: &ServerConfig,
     listener: &str,
@@ -87,12 +93,44 @@ fn of_listener<T: FromStr>(
     otherwise: &str,
 ) -> Result<Option<T>, SettingError> {
     let name = format!("listener.name.{}.{property}", listener.to_ascii_lowercase());
-    match config.static_values().get(&name) {
+    match config.set_values().get(&name) {
         None => Ok(None),
         Some(value) => value.trim().parse().map(Some).map_err(|_| SettingError {
             name: name.clone(),
             value: value.clone(),
             reason: otherwise.to_owned(),
         }),
+    }
+}
+
+/// Keeps the limits of a server that runs in step with the settings.
+#[derive(Debug)]
+pub(crate) struct FollowedLimits {
+    network: Arc<dyn Listen>,
+    effective: Arc<ArcSwap<ServerConfig>>,
+    /// `None` until the server runs.
+    server: Mutex<Option<LiveLimits>>,
+}
+
+impl FollowedLimits {
+    pub(crate) fn new(network: Arc<dyn Listen>, effective: Arc<ArcSwap<ServerConfig>>) -> Self {
+        Self { network, effective, server: Mutex::new(None) }
+    }
+
+    /// The server runs; it gets what is set by now.
+    pub(crate) async fn begin(&self, server: LiveLimits) {
+        *self.server.lock().await = Some(server);
+        self.follow().await;
+    }
+
+    /// Takes in the settings as they are now. Limits that cannot be understood leave all as it was.
+    pub(crate) async fn follow(&self) {
+        // Locked all the while, so that earlier settings never come later.
+        let server = self.server.lock().await;
+        let Some(server) = &*server else { return };
+        match connection_limits(&self.effective.load_full(), &*self.network).await {
+            Ok(limits) => server.set(limits),
+            Err(error) => tracing::error!(%error, "limits of connections that were changed are not in effect"),
+        }
     }
 }

@@ -89,8 +89,7 @@ impl PartitionLogs for CoordinatorLogs {
     fn append(&self, partition: i32, batch: Bytes) -> BoxFuture<'_, Result<AppendedRange, LogAccessError>> {
         Box::pin(async move {
             let partition = self.led_partition(partition)?;
-            let size_max = usize::try_from(partition.config().max_message_bytes).unwrap_or(0);
-            if batch.len() > size_max {
+            if batch.len() > usize::try_from(partition.config().max_message_bytes).unwrap_or(0) {
                 return Err(LogAccessError::TooLarge);
             }
             // The coordinator built it a moment ago: there is nothing to check but that it is a batch.
@@ -125,6 +124,11 @@ impl PartitionLogs for CoordinatorLogs {
 
     fn high_watermark(&self, partition: i32) -> Option<i64> {
         self.led_partition(partition).ok().map(|partition| partition.high_watermark().0)
+    }
+
+    fn batch_bytes_max(&self, partition: i32) -> Option<usize> {
+        let partition = self.partition(partition).ok()?;
+        usize::try_from(partition.config().max_message_bytes).ok()
     }
 
     fn bounds(&self, partition: i32) -> Result<LogBounds, LogAccessError> {

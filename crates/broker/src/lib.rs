@@ -4,16 +4,19 @@
 //! the metadata quorum, registers, opens the logs that the committed metadata places here, and serves clients once it is
 //! unfenced. Metadata changes reach its parts in a fixed order, see `publisher`.
 
+mod config_requests;
 mod connection_settings;
 mod controller_change;
 mod coordinator_logs;
 mod deleting_records;
+mod dynamic_settings;
 mod fetch_sessions;
 mod fetching;
 mod handlers;
 mod leader_hints;
 mod lifecycle;
 mod listeners;
+mod loggers;
 mod node;
 mod offsets_topic;
 mod producer_ids;
@@ -28,4 +31,5 @@ mod watching;
 pub use connection_settings::SettingError;
 pub use lifecycle::RegistrationError;
 pub use listeners::Listen;
+pub use loggers::{LogLevel, Loggers, ROOT, RememberedLevels};
 pub use node::{Node, NodeError, NodeFailure, NodeOptions};

@@ -9,7 +9,6 @@ use dohle_network::{Acceptor, ListenerOptions};
 use dohle_protocol::messages::broker_registration_request;
 use futures_util::future::{BoxFuture, join_all};
 
-use crate::connection_settings::{SettingError, connection_creation_rate_max_of, connections_max_of};
 use crate::node::NodeError;
 
 /// The seam to the network: how a node listens.
@@ -90,18 +89,12 @@ impl Listeners {
         self.0.iter().filter_map(endpoint).collect()
     }
 
-    /// The listeners as a server takes them, each with its own limits.
-    pub(crate) fn into_options(self, config: &ServerConfig) -> Result<Vec<ListenerOptions>, SettingError> {
-        let mut options = Vec::new();
-        for opened in self.0 {
-            let name = &opened.listener.name;
-            let connections_max = connections_max_of(config, name)?;
-            let connection_creation_rate_max = connection_creation_rate_max_of(config, name)?;
-            for acceptor in opened.acceptors {
-                let name = name.clone();
-                options.push(ListenerOptions { name, acceptor, connections_max, connection_creation_rate_max });
-            }
-        }
-        Ok(options)
+    /// The listeners as a server takes them.
+    pub(crate) fn into_options(self) -> Vec<ListenerOptions> {
+        let options = |opened: Opened| {
+            let name = opened.listener.name;
+            opened.acceptors.into_iter().map(move |acceptor| ListenerOptions { name: name.clone(), acceptor })
+        };
+        self.0.into_iter().flat_map(options).collect()
     }
 }

@@ -29,11 +29,13 @@ use futures_util::FutureExt;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::connection_settings::{SettingError, connection_limits};
+use crate::connection_settings::{FollowedLimits, SettingError, connection_limits};
 use crate::coordinator_logs::CoordinatorLogs;
+use crate::dynamic_settings::DynamicSettings;
 use crate::fetch_sessions::FetchSessions;
 use crate::lifecycle::{Lifecycle, RegistrationError, register, watch_directories};
 use crate::listeners::{Listen, Listeners};
+use crate::loggers::Loggers;
 use crate::offsets_topic;
 use crate::producer_ids::ProducerIds;
 use crate::publisher::Publisher;
@@ -55,6 +57,8 @@ pub struct NodeOptions {
     pub cluster_id: String,
     /// How to listen.
     pub network: Arc<dyn Listen>,
+    /// The loggers of the process.
+    pub loggers: Arc<dyn Loggers>,
     /// Opens the store of the metadata quorum in the folder that it is given.
     pub open_store: OpenStore,
 }
@@ -159,7 +163,7 @@ impl Node {
     /// # Errors
     /// See [`NodeError`].
     pub async fn start(options: NodeOptions) -> Result<Self, NodeError> {
-        let NodeOptions { environment, config, cluster_id, network, open_store } = options;
+        let NodeOptions { environment, config, cluster_id, network, loggers, open_store } = options;
         let (directories, listeners) = futures_util::future::join(
             open_directories(&environment, &config, &cluster_id),
             Listeners::open(&config, &*network),
@@ -169,7 +173,7 @@ impl Node {
         let limits = connection_limits(&config, &*network).await?;
         let addresses = listeners.addresses();
         let registration = registration(&environment, &config, &cluster_id, &directories, &listeners);
-        let listener_options = listeners.into_options(&config)?;
+        let listener_options = listeners.into_options();
 
         let quorum = Quorum::start(QuorumOptions {
             environment: environment.clone(),
@@ -187,6 +191,9 @@ impl Node {
         // Taken after the registration was committed: so it holds all that was committed before.
         let subscription = quorum.subscribe();
         let image = subscription.image();
+        let settings = DynamicSettings::start(Arc::clone(&config), &image);
+        let effective = Arc::clone(settings.effective());
+        let followed_limits = Arc::new(FollowedLimits::new(network, Arc::clone(&effective)));
         let lifecycle = Arc::new(Lifecycle::start(
             controller.clone(),
             config.node_id,
@@ -195,12 +202,12 @@ impl Node {
             image.metadata_offset(),
             &environment.control_runtime,
         ));
-        let options = replica_manager_options(&environment, &config, directories.logs, directories.unopened);
+        let options = replica_manager_options(&environment, &effective, directories.logs, directories.unopened);
         let replicas = ReplicaManager::start(options, &image).await?;
 
         let published_image = Arc::new(ArcSwap::new(Arc::clone(&image)));
         let groups = GroupCoordinator::new(
-            offsets_topic::group_coordinator_config(&config),
+            offsets_topic::group_coordinator_config(&effective.load()),
             Arc::new(CoordinatorLogs::new(CONSUMER_OFFSETS, Arc::clone(&replicas), environment.clone())),
             Arc::new(ImageTopicIndex(Arc::clone(&published_image))),
             environment.clone(),
@@ -210,6 +217,8 @@ impl Node {
         let publisher = Publisher {
             node_id: config.node_id,
             subscription,
+            settings,
+            limits: Arc::clone(&followed_limits),
             replicas: Arc::clone(&replicas),
             image: Arc::clone(&published_image),
             groups: groups.clone(),
@@ -231,6 +240,8 @@ impl Node {
             node_id: config.node_id,
             cluster_id,
             config: Arc::clone(&config),
+            effective,
+            loggers,
             environment: environment.clone(),
             image: Arc::clone(&published_image),
             replicas: Arc::clone(&replicas),
@@ -254,6 +265,7 @@ impl Node {
         }
         let service = Arc::new(BrokerService::new(state));
         let server = Server::start(listener_options, service, limits, &environment.data_runtime);
+        followed_limits.begin(server.live_limits()).await;
         Ok(Self {
             config,
             quorum,
@@ -436,20 +448,20 @@ fn registration(
 
 fn replica_manager_options(
     environment: &Environment,
-    config: &Arc<ServerConfig>,
+    effective: &Arc<ArcSwap<ServerConfig>>,
     directories: Vec<LogDirectory>,
     unopened_directories: Vec<UnopenedDirectory>,
 ) -> ReplicaManagerOptions {
-    let server = Arc::clone(config);
+    let (config, server) = (effective.load(), Arc::clone(effective));
     ReplicaManagerOptions {
         node_id: config.node_id,
         environment: environment.clone(),
         directories,
         unopened_directories,
-        resolve_topic_config: Box::new(move |overrides| TopicConfig::resolve(&server, overrides)),
+        resolve_topic_config: Box::new(move |overrides| TopicConfig::resolve(&server.load(), overrides)),
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
         recovery_threads_per_directory: usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
-        maintenance: MaintenanceIntervals::of(config),
+        maintenance: MaintenanceIntervals::of(&config),
     }
 }
 

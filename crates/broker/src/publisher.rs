@@ -1,5 +1,5 @@
-//! Brings committed metadata to the parts of the broker, in this order: the replica manager, so that what is new can be
-//! served; the image that requests see; the coordinators. Then those are told who wait for their own change.
+//! Brings committed metadata to the parts of the broker, in this order: the node's own settings; the replica manager, so that
+//! what is new can be served; the image that requests see; the coordinators. Then those are told who wait for their own change.
 
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ use dohle_replication::ReplicaManager;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::connection_settings::FollowedLimits;
+use crate::dynamic_settings::{DynamicSettings, warn_of_no_effect};
 use crate::lifecycle::Lifecycle;
 use crate::offsets_topic;
 
@@ -19,6 +21,8 @@ use crate::offsets_topic;
 pub(crate) struct Publisher {
     pub(crate) node_id: BrokerId,
     pub(crate) subscription: DeltaSubscription,
+    pub(crate) settings: DynamicSettings,
+    pub(crate) limits: Arc<FollowedLimits>,
     pub(crate) replicas: Arc<ReplicaManager>,
     pub(crate) image: Arc<ArcSwap<Image>>,
     pub(crate) groups: GroupCoordinator,
@@ -38,10 +42,18 @@ impl Publisher {
         }
     }
 
-    async fn publish(&self, delta: &Delta) {
+    async fn publish(&mut self, delta: &Delta) {
+        let has_other_settings = self.settings.follow_change(delta);
+        warn_of_no_effect(delta);
         if let Err(error) = self.replicas.apply(delta).await {
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "some partitions that were placed on this broker are not served");
+        }
+        if has_other_settings {
+            let expiration_ms = self.settings.effective().load().producer_id_expiration_ms;
+            self.replicas.set_producer_id_expiration(i64::from(expiration_ms));
+            self.replicas.follow_defaults(&delta.to);
+            self.limits.follow().await;
         }
         self.image.store(Arc::clone(&delta.to));
         offsets_topic::follow_leadership(&self.groups, self.node_id, delta);

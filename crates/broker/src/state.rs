@@ -12,6 +12,7 @@ use dohle_replication::ReplicaManager;
 use dohle_seams::Environment;
 
 use crate::fetch_sessions::FetchSessions;
+use crate::loggers::Loggers;
 use crate::producer_ids::ProducerIds;
 use crate::topic_creation::TopicCreation;
 
@@ -20,7 +21,11 @@ use crate::topic_creation::TopicCreation;
 pub(crate) struct BrokerState {
     pub(crate) node_id: BrokerId,
     pub(crate) cluster_id: String,
+    /// What the file says: for what cannot change while the node runs.
     pub(crate) config: Arc<ServerConfig>,
+    /// The same with what is set dynamically over it.
+    pub(crate) effective: Arc<ArcSwap<ServerConfig>>,
+    pub(crate) loggers: Arc<dyn Loggers>,
     pub(crate) environment: Environment,
     /// The metadata that requests see: published after the partitions that it brings can be served.
     pub(crate) image: Arc<ArcSwap<Image>>,

@@ -126,9 +126,9 @@ fn settings_say_where_they_come_from() {
             (TOPICS, "a b", ErrorCode::InvalidTopicException),
             (BROKERS, "2", ErrorCode::InvalidRequest),
             (BROKERS, "x", ErrorCode::InvalidRequest),
-            (8, "1", ErrorCode::InvalidRequest),
-            (16, "metrics", ErrorCode::InvalidRequest),
-            (32, "group", ErrorCode::InvalidRequest),
+            (8, "2", ErrorCode::InvalidRequest),
+            (16, "", ErrorCode::InvalidRequest),
+            (32, "", ErrorCode::InvalidRequest),
             (99, "x", ErrorCode::InvalidRequest),
             (BROKERS, "", ErrorCode::None),
         ] {

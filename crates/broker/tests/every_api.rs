@@ -15,7 +15,7 @@ use requests::{GROUP, TOPIC, errors, request};
 use simulation::{Client, World, simulate};
 
 /// What Kafka 4.3 advertises of the APIs that are served.
-const ADVERTISED: [(ApiKey, i16, i16); 41] = [
+const ADVERTISED: [(ApiKey, i16, i16); 44] = [
     (ApiKey::Produce, 0, 13),
     (ApiKey::Fetch, 4, 18),
     (ApiKey::ListOffsets, 1, 11),
@@ -39,11 +39,13 @@ const ADVERTISED: [(ApiKey, i16, i16); 41] = [
     (ApiKey::CreateAcls, 1, 3),
     (ApiKey::DeleteAcls, 1, 3),
     (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::AlterConfigs, 0, 2),
     (ApiKey::AlterReplicaLogDirs, 1, 2),
     (ApiKey::DescribeLogDirs, 1, 5),
     (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::ElectLeaders, 0, 2),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
     (ApiKey::AlterPartitionReassignments, 0, 1),
     (ApiKey::ListPartitionReassignments, 0, 0),
     (ApiKey::OffsetDelete, 0, 0),
@@ -56,6 +58,7 @@ const ADVERTISED: [(ApiKey, i16, i16); 41] = [
     (ApiKey::DescribeCluster, 0, 2),
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::UnregisterBroker, 0, 0),
+    (ApiKey::ListConfigResources, 0, 1),
     (ApiKey::DescribeTopicPartitions, 0, 0),
 ];
 

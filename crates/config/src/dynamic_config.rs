@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::dynamic_layers::DynamicLayers;
+use crate::dynamic_layers::{DynamicLayers, Layer};
 use crate::server_config::ServerConfig;
 use crate::settings::ConfigErrors;
+
+/// What Kafka changes while it runs, and a node has settled when it has read its metadata.
+const SETTLED_AT_START: [(&str, &str); 3] = [
+    ("num.io.threads", "the number of workers follows from the cores and from the file"),
+    ("num.network.threads", "the number of workers follows from the cores"),
+    ("num.recovery.threads.per.data.dir", "it has an effect from the next start on"),
+];
 
 /// Follows the dynamic settings of a node. Its owner hands in what is stored whenever that has changed.
 #[derive(Clone, Debug)]
@@ -45,9 +52,14 @@ impl DynamicConfig {
         }
         self.stored = stored.clone();
         let (layers, ignored) = DynamicLayers::of_stored(stored.0, stored.1);
-        let (effective, warnings) = self.file.with_layers(&layers.clamped(&self.file))?;
+        let layers = layers.clamped(&self.file);
+        let (effective, warnings) = self.file.with_layers(&layers)?;
         self.effective = Arc::new(effective);
-        let warnings: Vec<String> = ignored.into_iter().chain(warnings).collect();
+        let is_set =
+            |name| layers.layer(Layer::Default).contains_key(name) || layers.layer(Layer::Broker).contains_key(name);
+        let settled = SETTLED_AT_START.iter().filter(|(name, _)| is_set(*name));
+        let settled = settled.map(|(name, why)| format!("{name} is set while the node runs: {why}"));
+        let warnings: Vec<String> = ignored.into_iter().chain(warnings).chain(settled).collect();
         let new = warnings.iter().filter(|warning| !self.warnings.contains(warning)).cloned().collect();
         self.warnings = warnings;
         Ok(Some(new))
@@ -89,6 +101,13 @@ mod tests {
         let warned = config.update(BTreeMap::new(), map(&[quota])).unwrap().unwrap();
         assert_eq!(warned, ["without effect (quotas): leader.replication.throttled.rate"]);
         assert_eq!(config.update(BTreeMap::new(), map(&[quota, ("log.retention.ms", "5")])), Ok(Some(Vec::new())));
+        let warned = config.update(map(&[("num.io.threads", "9")]), map(&[quota])).unwrap().unwrap();
+        assert_eq!(
+            warned,
+            [
+                "num.io.threads is set while the node runs: the number of workers follows from the cores and from the file"
+            ]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::value::Value;
 use listeners::Listeners;
 
 /// What single listeners may have of their own here.
-const SERVED_OF_LISTENERS: [&str; 1] = ["max.connections"];
+const SERVED_OF_LISTENERS: [&str; 2] = ["max.connections", "max.connection.creation.rate"];
 
 struct Resolution<'a> {
     settings: &'a Settings,

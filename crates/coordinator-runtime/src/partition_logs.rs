@@ -64,6 +64,12 @@ pub trait PartitionLogs: Send + Sync + 'static {
     /// is asked after every turn, and spares the wait in the common case.
     fn high_watermark(&self, partition: i32) -> Option<i64>;
 
+    /// The largest batch that the partition takes, in bytes, as its topic is set now (`max.message.bytes`); `None` where
+    /// nothing is known of it.
+    fn batch_bytes_max(&self, _partition: i32) -> Option<usize> {
+        None
+    }
+
     /// Where the partition's log starts and ends (not its high watermark).
     ///
     /// # Errors

@@ -345,7 +345,8 @@ impl<C: Coordinator> Shard<C> {
             key.len() + value.as_ref().map_or(0, Bytes::len) + RECORD_OVERHEAD_BYTES
         };
         let size_bytes = |records: &[(Bytes, Option<Bytes>)]| records.iter().map(size_of).sum::<usize>();
-        let size_max = self.options.batch_bytes_max;
+        let of_topic = self.options.logs.batch_bytes_max(self.options.partition);
+        let size_max = of_topic.unwrap_or(self.options.batch_bytes_max);
         let largest = if may_be_split { encoded.iter().map(size_of).max().unwrap_or(0) } else { size_bytes(&encoded) };
         if BatchHeader::SIZE_BYTES + largest > size_max {
             return Err(CoordinatorError::RecordsTooLarge);

@@ -6,6 +6,7 @@
 mod command_line;
 mod configuration;
 mod log_directories;
+mod log_levels;
 mod logging;
 mod server;
 mod storage_tool;

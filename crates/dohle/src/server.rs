@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use dohle_broker::{Node, NodeOptions};
+use dohle_broker::{Loggers, Node, NodeOptions};
 use dohle_config::ServerConfig;
 use dohle_quorum::MetadataLogStore;
 use dohle_quorum_rocksdb::RocksDbStore;
@@ -28,10 +28,11 @@ pub(crate) struct Start {
     pub(crate) config: ServerConfig,
     pub(crate) cluster_id: String,
     pub(crate) environment: Environment,
+    pub(crate) loggers: Arc<dyn Loggers>,
 }
 
 pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<ExitCode> {
-    logging::start()?;
+    let loggers = logging::start()?;
     use_small_pages();
     let (config, warnings) = configuration::load(&LiveDisk, options)?;
     for warning in warnings {
@@ -46,7 +47,7 @@ pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<E
     let data = runtime("data", data_workers(&config))?;
     let control = runtime("control", 1)?;
     let environment = Environment::live(data.handle().clone(), control.handle().clone());
-    let start = Start { config, cluster_id, environment };
+    let start = Start { config, cluster_id, environment, loggers };
     let code = control.block_on(serve(start, started));
     // A second signal ends the process where this would take too long.
     data.shutdown_timeout(THREADS_END);
@@ -155,13 +156,14 @@ fn announce(config: &ServerConfig, cluster_id: &str, node: &Node, started: Insta
 }
 
 async fn start_node(start: Start) -> anyhow::Result<Node> {
-    let Start { config, cluster_id, environment } = start;
+    let Start { config, cluster_id, environment, loggers } = start;
     let network = TcpNetwork::new(&config, environment.data_runtime.clone());
     let options = NodeOptions {
         environment,
         config: Arc::new(config),
         cluster_id,
         network: Arc::new(network),
+        loggers,
         open_store: Box::new(|folder| Ok(Arc::new(RocksDbStore::open(folder)?) as Arc<dyn MetadataLogStore>)),
     };
     Ok(Node::start(options).await?)

@@ -16,6 +16,8 @@ pub struct ConnectionLimits {
     pub connection_creation_rate_max: Option<u32>,
     /// Connections of one address at a time; further ones are closed (`max.connections.per.ip`).
     pub connections_per_ip_max: usize,
+    /// Listeners with limits of their own, by name in `listeners`.
+    pub listeners: BTreeMap<String, ListenerLimits>,
     /// Addresses with a limit of their own (`max.connections.per.ip.overrides`, names resolved).
     pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
     /// How long nothing may come or go on a connection that waits for no response (`connections.max.idle.ms`); `None`: for
@@ -41,6 +43,7 @@ impl Default for ConnectionLimits {
             connections_max: i32::MAX as usize,
             inter_broker_listener: None,
             connection_creation_rate_max: None,
+            listeners: BTreeMap::new(),
             connections_per_ip_max: i32::MAX as usize,
             connections_per_ip_overrides: BTreeMap::new(),
             idle_max: Some(Duration::from_secs(600)),
@@ -57,4 +60,20 @@ impl ConnectionLimits {
     pub fn connections_of(&self, address: IpAddr) -> usize {
         self.connections_per_ip_overrides.get(&address).copied().unwrap_or(self.connections_per_ip_max)
     }
+
+    /// The limits of a listener's own.
+    #[must_use]
+    pub fn of_listener(&self, name: &str) -> ListenerLimits {
+        self.listeners.get(name).copied().unwrap_or_default()
+    }
+}
+
+/// Limits of one listener, besides those of the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// Connections of this listener at a time (`listener.name.NAME.max.connections`); `None`: only the server's limit.
+    pub connections_max: Option<usize>,
+    /// New connections of this listener in a second (`listener.name.NAME.max.connection.creation.rate`); `None`: only the
+    /// server's limit.
+    pub connection_creation_rate_max: Option<u32>,
 }

@@ -36,7 +36,7 @@ mod unsent_memory;
 
 pub use byte_stream::{Acceptor, ByteStream, Following};
 pub use connection::{ClientSoftware, Connection};
-pub use connection_limits::ConnectionLimits;
+pub use connection_limits::{ConnectionLimits, ListenerLimits};
 pub use response::{CloseReason, Outcome, Response, ResponseBuilder, ResponsePart};
-pub use server::{ListenerOptions, NetworkCounters, Server};
+pub use server::{ListenerOptions, LiveLimits, NetworkCounters, Server};
 pub use service::Service;

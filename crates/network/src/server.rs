@@ -5,8 +5,8 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -39,11 +39,6 @@ pub struct ListenerOptions {
     pub name: String,
     /// Where its connections come from.
     pub acceptor: Box<dyn Acceptor>,
-    /// Connections of this listener at a time (`listener.name.NAME.max.connections`); `None`: only the server's limit.
-    pub connections_max: Option<usize>,
-    /// New connections of this listener in a second (`listener.name.NAME.max.connection.creation.rate`); `None`: only the
-    /// server's limit.
-    pub connection_creation_rate_max: Option<u32>,
 }
 
 /// What a server has counted since it started.
@@ -172,8 +167,6 @@ impl Server {
                     runtime: runtime.clone(),
                     creation_rate: Arc::clone(creation_rates.entry(listener.name.clone()).or_default()),
                     name: listener.name.into(),
-                    connections_max: listener.connections_max,
-                    connection_creation_rate_max: listener.connection_creation_rate_max,
                     is_only_listener: addresses.len() == 1,
                 };
                 runtime.spawn(accepting.run(listener.acceptor))
@@ -209,10 +202,10 @@ impl Server {
         self.listeners.iter().map(|(name, _)| (name.as_str(), count(name))).collect()
     }
 
-    /// Changes the limits for new connections. Connections above them stay; the limit on queued bytes cannot change.
-    pub fn set_limits(&self, limits: ConnectionLimits) {
-        *self.shared.limits.write() = limits;
-        self.shared.changed.notify_waiters();
+    /// The way to change the limits while the server runs.
+    #[must_use]
+    pub fn live_limits(&self) -> LiveLimits {
+        LiveLimits(Arc::downgrade(&self.shared))
     }
 
     /// Stops accepting, closes idle connections, lets started requests finish, and ends what is left after `grace`.
@@ -229,6 +222,21 @@ impl Server {
             tracing::info!("ending connections that still have requests waiting");
             self.shared.abort_all();
             self.shared.all_ended().await;
+        }
+    }
+}
+
+/// The limits of a server, for as long as it runs.
+#[derive(Clone, Debug)]
+pub struct LiveLimits(Weak<Shared>);
+
+impl LiveLimits {
+    /// Changes the limits for new connections. Connections above them stay; the limits on queued bytes and on responses that
+    /// are not taken cannot change.
+    pub fn set(&self, limits: ConnectionLimits) {
+        if let Some(shared) = self.0.upgrade() {
+            *shared.limits.write() = limits;
+            shared.changed.notify_waiters();
         }
     }
 }
@@ -304,8 +312,6 @@ struct Accepting<S> {
     service: Arc<S>,
     runtime: Handle,
     name: Arc<str>,
-    connections_max: Option<usize>,
-    connection_creation_rate_max: Option<u32>,
     creation_rate: Arc<Mutex<CreationRate>>,
     is_only_listener: bool,
 }
@@ -336,15 +342,23 @@ impl<S: Service> Accepting<S> {
     }
 
     fn has_room(&self, table: &ConnectionTable) -> bool {
-        let connections_max = if self.is_protected() { usize::MAX } else { self.shared.limits.read().connections_max };
+        let is_protected = self.is_protected();
+        let limits = self.shared.limits.read();
+        let connections_max = if is_protected { usize::MAX } else { limits.connections_max };
         let of_listener = table.per_listener.get(&self.name).copied().unwrap_or(0);
-        table.connections.len() < connections_max && self.connections_max.is_none_or(|max| of_listener < max)
+        let has_room_itself = limits.of_listener(&self.name).connections_max.is_none_or(|max| of_listener < max);
+        table.connections.len() < connections_max && has_room_itself
     }
 
     async fn wait_for_rate(&self) {
         let now = Instant::now();
-        let of_listener = self.connection_creation_rate_max.map(|rate| self.creation_rate.lock().take(rate, now));
-        let of_all = self.shared.limits.read().connection_creation_rate_max.filter(|_| !self.is_protected());
+        let is_protected = self.is_protected();
+        let (of_listener, of_all) = {
+            let limits = self.shared.limits.read();
+            (limits.of_listener(&self.name).connection_creation_rate_max, limits.connection_creation_rate_max)
+        };
+        let of_listener = of_listener.map(|rate| self.creation_rate.lock().take(rate, now));
+        let of_all = of_all.filter(|_| !is_protected);
         let of_all = of_all.map(|rate| self.shared.creation_rate.lock().take(rate, now));
         // None is earlier than any.
         if let Some(until) = of_listener.max(of_all)

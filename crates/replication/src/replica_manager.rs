@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -146,7 +147,7 @@ pub struct ReplicaManager {
     unopened_directories: Vec<UnopenedDirectory>,
     failures: watch::Receiver<usize>,
     resolve_topic_config: Box<ResolveTopicConfig>,
-    producer_id_expiration_ms: i64,
+    producer_id_expiration_ms: AtomicI64,
     recovery_threads_per_directory: usize,
     hosted: ArcSwap<Hosted>,
     maintenance: Mutex<Option<JoinSet<()>>>,
@@ -175,7 +176,7 @@ impl ReplicaManager {
             unopened_directories: options.unopened_directories,
             failures: failed.clone(),
             resolve_topic_config: options.resolve_topic_config,
-            producer_id_expiration_ms: options.producer_id_expiration_ms,
+            producer_id_expiration_ms: AtomicI64::new(options.producer_id_expiration_ms),
             recovery_threads_per_directory: options.recovery_threads_per_directory.max(1),
             hosted: ArcSwap::default(),
             maintenance: Mutex::new(None),
@@ -206,7 +207,28 @@ impl ReplicaManager {
     }
 
     pub(crate) fn producer_id_expiration_ms(&self) -> i64 {
-        self.producer_id_expiration_ms
+        self.producer_id_expiration_ms.load(Ordering::Relaxed)
+    }
+
+    /// `producer.id.expiration.ms` has changed: it holds from now on, for all partitions.
+    pub fn set_producer_id_expiration(&self, milliseconds: i64) {
+        self.producer_id_expiration_ms.store(milliseconds, Ordering::Relaxed);
+        for partition in self.partitions() {
+            partition.with_open_log(|log| log.set_producer_id_expiration(milliseconds));
+        }
+    }
+
+    /// The broker's defaults of topics have changed: every hosted partition gets its settings anew. The overrides are those
+    /// in `image`.
+    pub fn follow_defaults(&self, image: &Image) {
+        let hosted = self.hosted.load_full();
+        for topic in image.topics() {
+            let Some(hosted) = hosted.by_id.get(&topic.id) else { continue };
+            let config = self.config_of(image, topic);
+            for partition in hosted.partitions().filter(|partition| *partition.config() != *config) {
+                partition.set_config(Arc::clone(&config));
+            }
+        }
     }
 
     pub(crate) fn recovery_threads_per_directory(&self) -> usize {

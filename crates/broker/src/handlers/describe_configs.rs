@@ -1,7 +1,10 @@
-//! DescribeConfigs (API key 32): the settings of topics and of this broker, and where each comes from (KIP-133, KIP-226,
-//! KIP-569).
+//! DescribeConfigs (API key 32): the settings of topics, of this broker and its loggers, of groups and of subscriptions to
+//! clients' metrics, and where each comes from (KIP-133, KIP-226, KIP-412, KIP-569, KIP-714, KIP-848).
 
-use dohle_config::{ConfigSynonym, DescribedConfig, describe_broker, describe_topic};
+use dohle_config::{
+    ConfigSource, ConfigSynonym, ConfigType, DescribedConfig, describe_broker, describe_broker_default,
+    describe_client_metrics, describe_group, describe_topic,
+};
 use dohle_model::TopicName;
 use dohle_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use dohle_protocol::messages::describe_configs_response::{
@@ -11,6 +14,7 @@ use dohle_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
 
 use super::{Answer, RequestContext};
+use crate::loggers::{LogLevel, Loggers};
 
 /// The API served here.
 pub(crate) const KEY: ApiKey = ApiKey::DescribeConfigs;
@@ -19,18 +23,33 @@ pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 4);
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
+
+/// What clients say of INVALID_REQUEST.
+const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                               message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Why a resource is not described.
 type Refusal = (ErrorCode, String);
 
-/// Answers each resource by itself.
+/// Answers each resource by itself, unless the type of one is unknown.
 pub(crate) async fn handle(
     context: &RequestContext<'_>,
     request: DescribeConfigsRequest,
 ) -> Answer<DescribeConfigsResponse> {
     let (synonyms, documentation) = (request.include_synonyms, request.include_documentation);
+    let is_known = |it: &DescribeConfigsResource| {
+        matches!(it.resource_type, TOPIC | BROKER | BROKER_LOGGER | CLIENT_METRICS | GROUP)
+    };
+    let all_are_known = request.resources.iter().all(is_known);
     let describe = |resource: DescribeConfigsResource| {
-        let (described, (error, error_message)) = match describe(context, &resource, synonyms, documentation) {
+        let described = match all_are_known {
+            true => describe(context, &resource, synonyms, documentation),
+            false => Err(invalid(INVALID_REQUEST.to_owned())),
+        };
+        let (described, (error, error_message)) = match described {
             Ok(described) => (described, (ErrorCode::None, String::new())),
             Err(refusal) => (Vec::new(), refusal),
         };
@@ -54,7 +73,8 @@ fn describe(
     synonyms: bool,
     documentation: bool,
 ) -> Result<Vec<DescribedConfig>, Refusal> {
-    let config = &context.broker.config;
+    let config = &context.broker.effective.load();
+    let own = context.broker.node_id;
     let name = resource.resource_name.as_str();
     let keys = wanted(resource.configuration_keys.as_deref());
     match resource.resource_type {
@@ -66,21 +86,54 @@ fn describe(
             }
             Ok(describe_topic(config, &context.image.topic_overrides(&name), keys, synonyms, documentation))
         }
-        // What was set for all brokers while they ran: nothing can be.
-        BROKER if name.is_empty() => Ok(Vec::new()),
+        BROKER if name.is_empty() => Ok(describe_broker_default(config, keys, synonyms, documentation)),
         BROKER => {
-            let own = context.broker.node_id;
-            let id: i32 =
-                name.parse().map_err(|_| invalid(format!("Broker id must be an integer, but it is: {name}")))?;
-            if id != own.0 {
+            if broker_id(name)? != own.0 {
                 return Err(invalid(format!(
                     "Unexpected broker id, expected {own} or empty string, but received {name}"
                 )));
             }
             Ok(describe_broker(config, keys, synonyms, documentation))
         }
-        other => Err(invalid(format!("Unsupported resource type: {}", resource_type_name(other)))),
+        BROKER_LOGGER if name.is_empty() => Err(invalid("Broker id must not be empty".to_owned())),
+        BROKER_LOGGER => {
+            if broker_id(name)? != own.0 {
+                return Err(invalid(format!("Unexpected broker id, expected {own} but received {name}")));
+            }
+            Ok(describe_loggers(&*context.broker.loggers, keys))
+        }
+        CLIENT_METRICS if name.is_empty() => {
+            Err(invalid("Client metrics subscription name must not be empty".to_owned()))
+        }
+        CLIENT_METRICS => {
+            Ok(describe_client_metrics(&context.image.client_metrics(name), keys, synonyms, documentation))
+        }
+        GROUP if name.is_empty() => Err(invalid("Group name must not be empty".to_owned())),
+        GROUP => Ok(describe_group(config, &context.image.group_overrides(name), keys, synonyms, documentation)),
+        _ => Err(invalid(INVALID_REQUEST.to_owned())),
     }
+}
+
+fn broker_id(name: &str) -> Result<i32, Refusal> {
+    name.parse().map_err(|_| invalid(format!("Broker id must be an integer, but it is: {name}")))
+}
+
+/// The level of each logger. As in Kafka nothing more is told of one, whatever is asked for.
+fn describe_loggers(loggers: &dyn Loggers, keys: Option<&[String]>) -> Vec<DescribedConfig> {
+    let levels = loggers.levels().into_iter();
+    let wanted = levels.filter(|(name, _)| keys.is_none_or(|keys| keys.contains(name)));
+    let describe = |(name, level): (String, LogLevel)| DescribedConfig {
+        name,
+        value: Some(level.name().to_owned()),
+        read_only: false,
+        is_default: false,
+        source: ConfigSource::BrokerLogger,
+        is_sensitive: false,
+        synonyms: Vec::new(),
+        config_type: ConfigType::Unknown,
+        documentation: Some(""),
+    };
+    wanted.map(describe).collect()
 }
 
 /// The settings asked for, `None` for all: an empty list means all, too.
@@ -90,16 +143,6 @@ fn wanted(keys: Option<&[String]>) -> Option<&[String]> {
 
 fn invalid(message: String) -> Refusal {
     (ErrorCode::InvalidRequest, message)
-}
-
-/// Kafka's names; loggers, client metrics and groups have no settings here.
-fn resource_type_name(resource_type: i8) -> &'static str {
-    match resource_type {
-        8 => "BROKER_LOGGER",
-        16 => "CLIENT_METRICS",
-        32 => "GROUP",
-        _ => "UNKNOWN",
-    }
 }
 
 fn entry(described: DescribedConfig) -> DescribeConfigsResourceResult {

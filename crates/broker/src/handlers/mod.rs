@@ -2,6 +2,7 @@
 //! and the versions it serves, and ApiVersions is built from these declarations, never from a second list.
 
 mod alter_client_quotas;
+mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod alter_user_scram_credentials;
@@ -28,9 +29,11 @@ mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
@@ -104,6 +107,7 @@ macro_rules! handlers {
 
 handlers! {
     alter_client_quotas,
+    alter_configs,
     alter_partition_reassignments,
     alter_replica_log_dirs,
     alter_user_scram_credentials,
@@ -128,9 +132,11 @@ handlers! {
     elect_leaders,
     find_coordinator,
     heartbeat,
+    incremental_alter_configs,
     init_producer_id,
     join_group,
     leave_group,
+    list_config_resources,
     list_groups,
     list_offsets,
     list_partition_reassignments,

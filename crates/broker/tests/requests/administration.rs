@@ -15,6 +15,7 @@ use dohle_protocol::messages::elect_leaders_request::TopicPartitions;
 use dohle_protocol::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use dohle_protocol::messages::update_features_request::FeatureUpdateKey;
 use dohle_protocol::messages::*;
+use dohle_protocol::messages::{alter_configs_request, incremental_alter_configs_request};
 
 use super::{TOPIC, decode, encode};
 
@@ -45,6 +46,34 @@ pub fn request(api: ApiKey, version: i16) -> Bytes {
         ApiKey::ListPartitionReassignments => {
             let topic = ListPartitionReassignmentsTopics { name: TOPIC.to_owned(), partition_indexes: vec![0] };
             encode(&ListPartitionReassignmentsRequest { timeout_ms: 1000, topics: Some(vec![topic]) }, version)
+        }
+        ApiKey::AlterConfigs => {
+            let config = alter_configs_request::AlterableConfig {
+                name: "segment.ms".to_owned(),
+                value: Some("86400000".to_owned()),
+            };
+            let resource = alter_configs_request::AlterConfigsResource {
+                resource_type: 2,
+                resource_name: TOPIC.to_owned(),
+                configs: vec![config],
+            };
+            encode(&AlterConfigsRequest { resources: vec![resource], validate_only: false }, version)
+        }
+        ApiKey::IncrementalAlterConfigs => {
+            let config = incremental_alter_configs_request::AlterableConfig {
+                name: "cleanup.policy".to_owned(),
+                config_operation: 2,
+                value: Some("compact".to_owned()),
+            };
+            let resource = incremental_alter_configs_request::AlterConfigsResource {
+                resource_type: 2,
+                resource_name: TOPIC.to_owned(),
+                configs: vec![config],
+            };
+            encode(&IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: true }, version)
+        }
+        ApiKey::ListConfigResources => {
+            encode(&ListConfigResourcesRequest { resource_types: Vec::new() }, version)
         }
         ApiKey::DescribeClientQuotas => {
             let components =
@@ -141,6 +170,11 @@ pub fn errors(api: ApiKey, version: i16, body: &Bytes) -> Vec<i16> {
             partitions.map(|partition| partition.error_code).chain([response.error_code]).collect()
         }
         ApiKey::ListPartitionReassignments => vec![decode!(ListPartitionReassignmentsResponse).error_code],
+        ApiKey::AlterConfigs => decode!(AlterConfigsResponse).responses.iter().map(|r| r.error_code).collect(),
+        ApiKey::IncrementalAlterConfigs => {
+            decode!(IncrementalAlterConfigsResponse).responses.iter().map(|r| r.error_code).collect()
+        }
+        ApiKey::ListConfigResources => vec![decode!(ListConfigResourcesResponse).error_code],
         ApiKey::DescribeClientQuotas => vec![decode!(DescribeClientQuotasResponse).error_code],
         ApiKey::AlterClientQuotas => decode!(AlterClientQuotasResponse).entries.iter().map(|e| e.error_code).collect(),
         ApiKey::DescribeUserScramCredentials => {

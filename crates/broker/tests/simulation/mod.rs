@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dohle_broker::{Listen, Node, NodeError, NodeOptions};
+use dohle_broker::{Listen, LogLevel, Node, NodeError, NodeOptions, RememberedLevels};
 use dohle_config::{Listener, ServerConfig};
 use dohle_log::{LogDirectory, MetaProperties};
 use dohle_model::DirectoryId;
@@ -140,6 +140,7 @@ impl World {
             config: Arc::clone(&self.config),
             cluster_id: CLUSTER_ID.to_owned(),
             network,
+            loggers: Arc::new(RememberedLevels::new(LogLevel::Info, &["dohle_broker"])),
             open_store: Box::new(open_store),
         };
         Node::start(options).await

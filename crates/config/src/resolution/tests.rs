@@ -140,7 +140,7 @@ fn what_has_no_effect_is_named() {
         "transactional.id.expiration.ms=604800000",
         "ssl.key.password=secret",
         "listener.name.plaintext.max.connections=5",
-        "listener.name.plaintext.max.connection.creation.rate=5",
+        "listener.name.plaintext.connections.max.reauth.ms=5",
         "broker.rack=${env:RACK}",
     ])
     .unwrap();
@@ -150,7 +150,7 @@ fn what_has_no_effect_is_named() {
             "s.properties:1: broker.rack is taken as it is written, ${...} included",
             "s.properties:12: unknown property zzz is ignored",
             "without effect (TLS and SASL): ssl.key.password",
-            "without effect (settings of single listeners): listener.name.plaintext.max.connection.creation.rate",
+            "without effect (settings of single listeners): listener.name.plaintext.connections.max.reauth.ms",
             "without effect (transactions): transaction.state.log.min.isr",
         ]
     );

@@ -1,5 +1,6 @@
 //! Frame sizes, idle connections, and how many connections there may be.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{CLIENTS, GATHERED, SINGLE, Served, Simulation, address, request, settle, text};
 use crate::simulated::SimulatedNetwork;
-use crate::{ConnectionLimits, ListenerOptions, Server};
+use crate::{ConnectionLimits, ListenerLimits, ListenerOptions, Server};
 
 #[tokio::test(start_paused = true)]
 async fn a_frame_of_a_size_that_none_may_have_ends_the_connection() {
@@ -100,7 +101,7 @@ async fn connections_above_the_limit_wait_until_another_ends() {
     drop(clients.remove(0));
     settle().await;
     assert_eq!((simulation.service.count("start"), simulation.server.counters().connections), (3, 2));
-    simulation.server.set_limits(ConnectionLimits { connections_max: 3, ..limits });
+    simulation.server.live_limits().set(ConnectionLimits { connections_max: 3, ..limits });
     settle().await;
     assert_eq!((simulation.service.count("start"), simulation.server.counters().connections), (4, 3));
     for client in &mut clients {
@@ -146,6 +147,10 @@ async fn a_listener_has_a_limit_of_its_own() {
     let clients = [connect(CLIENTS), connect(CLIENTS), connect("OTHERS"), connect("OTHERS")];
     settle().await;
     assert_eq!(simulation.server.connection_counts(), [(CLIENTS, 1), ("OTHERS", 2)]);
+    // Whoever waits is let in when the limit is lifted.
+    simulation.server.live_limits().set(ConnectionLimits::default());
+    settle().await;
+    assert_eq!(simulation.server.connection_counts(), [(CLIENTS, 2), ("OTHERS", 2)]);
     drop(clients);
 }
 
@@ -176,15 +181,16 @@ async fn brokers_reach_each_other_however_many_clients_there_are() {
 #[tokio::test(start_paused = true)]
 async fn a_listener_has_a_rate_of_its_own() {
     let network = SimulatedNetwork::new(12);
-    let listener = |name: &str, port, rate| ListenerOptions {
+    let listener = |name: &str, port| ListenerOptions {
         name: name.to_owned(),
         acceptor: Box::new(network.listen(name, address(port)).unwrap()),
-        connections_max: None,
-        connection_creation_rate_max: rate,
     };
-    let listeners = vec![listener(CLIENTS, 9092, Some(5)), listener("OTHERS", 9093, None)];
+    let listeners = vec![listener(CLIENTS, 9092), listener("OTHERS", 9093)];
     let service = Arc::new(Served::default());
-    let server = Server::start(listeners, service, ConnectionLimits::default(), &Handle::current());
+    let own = ListenerLimits { connection_creation_rate_max: Some(5), ..ListenerLimits::default() };
+    let limits =
+        ConnectionLimits { listeners: BTreeMap::from([(CLIENTS.to_owned(), own)]), ..ConnectionLimits::default() };
+    let server = Server::start(listeners, service, limits, &Handle::current());
     let clients: Vec<_> = (0..100).map(|number| network.connect([CLIENTS, "OTHERS"][number % 2]).unwrap()).collect();
     tokio::time::sleep(Duration::from_millis(1900)).await;
     let counts = server.connection_counts();

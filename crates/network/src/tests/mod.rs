@@ -24,7 +24,8 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::simulated::SimulatedNetwork;
 use crate::{
-    CloseReason, Connection, ConnectionLimits, ListenerOptions, Outcome, Response, ResponseBuilder, Server, Service,
+    CloseReason, Connection, ConnectionLimits, ListenerLimits, ListenerOptions, Outcome, Response, ResponseBuilder,
+    Server, Service,
 };
 
 /// An API whose requests overlap.
@@ -226,16 +227,16 @@ impl Simulation {
         Self::with_listeners(seed, limits, &[(CLIENTS, None)])
     }
 
-    fn with_listeners(seed: u64, limits: ConnectionLimits, listeners: &[(&str, Option<usize>)]) -> Self {
+    fn with_listeners(seed: u64, mut limits: ConnectionLimits, listeners: &[(&str, Option<usize>)]) -> Self {
+        let of_listener = |max: &Option<usize>| ListenerLimits { connections_max: *max, ..ListenerLimits::default() };
+        limits.listeners = listeners.iter().map(|(name, max)| ((*name).to_owned(), of_listener(max))).collect();
         let network = SimulatedNetwork::new(seed);
         let listeners = listeners
             .iter()
             .zip(9092..)
-            .map(|((name, connections_max), port)| ListenerOptions {
+            .map(|((name, _), port)| ListenerOptions {
                 name: (*name).to_owned(),
                 acceptor: Box::new(network.listen(name, address(port)).unwrap()),
-                connections_max: *connections_max,
-                connection_creation_rate_max: None,
             })
             .collect();
         let service = Served::default();

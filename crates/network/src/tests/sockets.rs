@@ -27,12 +27,7 @@ impl Live {
 
     fn with_limits(options: &TcpOptions, limits: ConnectionLimits) -> Self {
         let acceptor = TcpAcceptor::bind("127.0.0.1:0".parse().unwrap(), options).unwrap();
-        let listener = ListenerOptions {
-            name: "LIVE".to_owned(),
-            acceptor: Box::new(acceptor),
-            connections_max: None,
-            connection_creation_rate_max: None,
-        };
+        let listener = ListenerOptions { name: "LIVE".to_owned(), acceptor: Box::new(acceptor) };
         let service = Served::default();
         let server = Server::start(vec![listener], Arc::new(service.clone()), limits, &Handle::current());
         Self { server, service: service.0 }
