@@ -1,14 +1,12 @@
 //! A record batch from a producer: validated, walked, built, rebuilt. The CRC is made right, or nothing would get past it.
-#![no_main]
 
 use bytes::Bytes;
 use dohle_model::{PartitionIndex, TopicName, TopicPartition};
 use dohle_protocol::compression::Compression;
 use dohle_protocol::record_batch::{
-    BatchHeader, crc_is_right, find_by_timestamp, recompress, records, with_create_time,
+    BatchBuilder, BatchHeader, crc_is_right, find_by_timestamp, recompress, records, with_create_time,
 };
 use dohle_protocol::validation::{ValidationRules, validate};
-use libfuzzer_sys::fuzz_target;
 
 const LIMIT: usize = 1 << 20;
 
@@ -26,7 +24,8 @@ fn rules(target: Option<Compression>) -> ValidationRules {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+/// Runs the target.
+pub fn run(data: &[u8]) {
     let mut bytes = Bytes::copy_from_slice(data);
     if let Ok(header) = BatchHeader::decode(&bytes)
         && header.size_bytes() == bytes.len()
@@ -47,4 +46,20 @@ fuzz_target!(|data: &[u8]| {
             assert!(validate(rebuilt, &rules(Some(codec)), 0).is_ok());
         }
     }
-});
+}
+
+/// A batch of three records.
+pub(crate) fn batch(codec: Compression) -> Bytes {
+    let mut builder = BatchBuilder::new(codec);
+    for number in 0..3 {
+        let header = [("header", Some(&b"value"[..])), ("none", None)];
+        builder.record(1_767_225_600_000 + number, Some(b"key"), Some(&[b'v'; 40]), &header);
+    }
+    builder.build()
+}
+
+/// A batch in every codec.
+#[must_use]
+pub fn seeds() -> Vec<Vec<u8>> {
+    (0..5).filter_map(Compression::from_code).map(|codec| batch(codec).to_vec()).collect()
+}
