@@ -44,10 +44,11 @@ pub(crate) fn start() -> anyhow::Result<Arc<dyn Loggers>> {
     let directives = if directives.is_empty() { "info,openraft=warn".to_owned() } else { directives };
     let filter = EnvFilter::try_new(&directives).with_context(|| format!("{VARIABLE}={directives}"))?;
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_filter_reloading()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter)
+        // Last: its type holds those of the others.
+        .with_filter_reloading();
     let handle = subscriber.reload_handle();
     let seen = Seen::default();
     subscriber.finish().with(seen.clone()).init();
