@@ -43,6 +43,9 @@ fn outcome(outcome: &Outcome) -> String {
     }
 }
 
+/// Ids that requests of the corpus have made up, or that stand for none: these come back as they were sent.
+const MADE_UP_IDS: [[u8; 16]; 3] = [[0; 16], [7; 16], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]];
+
 /// Collects all error codes of an answer.
 pub(crate) fn error_codes(value: &Value, codes: &mut BTreeSet<i64>) {
     match value {
@@ -66,13 +69,21 @@ fn common(name: &str, value: &Value, peer: &Peer) -> Value {
             Value::Struct(fields.iter().map(|(name, value)| (name.clone(), common(name, value, peer))).collect())
         }
         Value::Array(elements) => Value::Array(elements.iter().map(|element| common(name, element, peer)).collect()),
-        Value::Int(port) if name == "Port" && *port == i64::from(peer.port()) => Value::symbol("port"),
-        Value::Uuid(bytes) if *bytes != [0; 16] => symbol_of(value, peer).unwrap_or_else(|| value.clone()),
+        Value::Int(port) if name == "Port" => match peer.ports().find(|(_, own)| i64::from(*own) == *port) {
+            Some((symbol, _)) => Value::symbol(symbol),
+            None => value.clone(),
+        },
+        Value::Uuid(bytes) if !MADE_UP_IDS.contains(bytes) => {
+            symbol_of(value, peer).unwrap_or_else(|| Value::symbol("an id that the broker gave"))
+        }
         Value::Text(text) if !text.is_empty() => match symbol_of(value, peer) {
             Some(symbol) => symbol,
             None => {
                 let data = peer.data().display().to_string();
-                let mut text = text.replace(&data, "<data>").replace(&format!(":{}", peer.port()), ":<port>");
+                let mut text = text.replace(&data, "<data>");
+                for (symbol, port) in peer.ports() {
+                    text = text.replace(&format!(":{port}"), &format!(":<{symbol}>"));
+                }
                 for (symbol, meaning) in peer.symbols().filter(|(symbol, _)| symbol.starts_with("member:")) {
                     if let Value::Text(meaning) = meaning
                         && !meaning.is_empty()
@@ -80,11 +91,31 @@ fn common(name: &str, value: &Value, peer: &Peer) -> Value {
                         text = text.replace(meaning, &format!("<{symbol}>"));
                     }
                 }
-                Value::Text(text)
+                Value::Text(without_ids(&text))
             }
         },
         other => other.clone(),
     }
+}
+
+/// A text with the random ids in it, as in names of members, replaced.
+fn without_ids(text: &str) -> String {
+    const LENGTHS: [usize; 5] = [8, 4, 4, 4, 12];
+    const ID: usize = 36;
+    let is_id = |part: &[u8]| {
+        let mut groups = part.split(|byte| *byte == b'-');
+        LENGTHS.iter().all(|length| {
+            groups.next().is_some_and(|group| group.len() == *length && group.iter().all(u8::is_ascii_hexdigit))
+        }) && groups.next().is_none()
+    };
+    let mut rest = text;
+    let mut result = String::new();
+    while let Some(start) = (0..rest.len()).find(|start| rest.as_bytes().get(*start..start + ID).is_some_and(is_id)) {
+        result.push_str(&rest[..start]);
+        result.push_str("<random>");
+        rest = &rest[start + ID..];
+    }
+    result + rest
 }
 
 fn symbol_of(value: &Value, peer: &Peer) -> Option<Value> {
@@ -92,7 +123,7 @@ fn symbol_of(value: &Value, peer: &Peer) -> Option<Value> {
 }
 
 /// Fields by which elements of an array are told apart, the first that an element has.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "Name",
     "TopicName",
     "Topic",
@@ -105,6 +136,7 @@ const NAMES: [&str; 16] = [
     "Partition",
     "Index",
     "MemberId",
+    "User",
     "LogDir",
     "NodeId",
     "BrokerId",

@@ -176,25 +176,33 @@ impl Pair<'_> {
         report.case();
         self.prepare(&case.preparation)?;
         let mut is_changed = false;
-        for step in &case.steps {
+        for (number, step) in (1..).zip(&case.steps) {
             if self.is_waiting_for_symbols(step) {
                 // Its preparation has failed, which has been compared.
                 break;
             }
             let api = self.schema.requests[&step.key].name.as_str();
             let (kafka, dohle) = self.ask_both(step)?;
-            is_changed |= CHANGING.contains(&step.key) && !(is_refusal(&kafka) && is_refusal(&dohle));
+            let is_changing = CHANGING.contains(&step.key) && !(is_refusal(&kafka) && is_refusal(&dohle));
+            is_changed |= is_changing;
+            if is_changing && TOPICS_CHANGING.contains(&step.key) {
+                self.settle(&topics_of(case, step))?;
+            }
+            let place = format!("{}, request {number}", case.name);
             for difference in differences((&self.kafka, &kafka), (&self.dohle, &dohle)) {
                 match allowances.judge(api, &case.name, &difference) {
                     Verdict::Own => {}
-                    Verdict::Listed(reason) => report.listed(api, &case.name, difference, reason),
-                    Verdict::Unlisted => report.unlisted(api, &case.name, difference),
+                    Verdict::Listed(reason) => report.listed(api, &place, difference, reason),
+                    Verdict::Unlisted => report.unlisted(api, &place, difference),
                 }
             }
         }
         match &case.preparation {
             Preparation::Topic(_) => self.is_topic_ready = !is_changed,
-            Preparation::NoTopic(topic) if is_changed => _ = self.ask_both(&delete_topic(topic))?,
+            Preparation::NoTopic(topic) if is_changed => {
+                self.ask_both(&delete_topic(topic))?;
+                self.settle(std::slice::from_ref(topic))?;
+            }
             _ => {}
         }
         let is_own =
@@ -208,6 +216,7 @@ impl Pair<'_> {
         let Preparation::Topic(topic) = preparation else { return Ok(()) };
         if !self.is_topic_ready {
             self.ask_both(&delete_topic(topic))?;
+            self.settle(std::slice::from_ref(topic))?;
             for step in [create_topic(topic, 2, &[]), produce(topic, 0, Batch::default().bytes())] {
                 succeed(&mut self.kafka, self.schema, &step)?;
                 succeed(&mut self.dohle, self.schema, &step)?;
@@ -224,7 +233,39 @@ impl Pair<'_> {
         missing
     }
 
+    /// Waits until both brokers say the same of these topics: a Kafka knows of a change some time after it has answered.
+    fn settle(&mut self, topics: &[String]) -> Result<()> {
+        let until = Instant::now() + SETTLED;
+        for topic in topics {
+            let named = Value::of(vec![("Name", Value::text(topic)), ("TopicId", Value::Uuid([0; 16]))]);
+            let request = vec![("Topics", Value::Array(vec![named])), ("AllowAutoTopicCreation", Value::Bool(false))];
+            let step = Step::new(3, 12, Value::of(request));
+            loop {
+                let (kafka, dohle) = self.ask_once(&step)?;
+                if differences((&self.kafka, &kafka), (&self.dohle, &dohle)).is_empty() || Instant::now() > until {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks both, again while Kafka's coordinator is still loading.
     fn ask_both(&mut self, step: &Step) -> Result<(Outcome, Outcome)> {
+        let until = Instant::now() + SETTLED;
+        loop {
+            let (kafka, dohle) = self.ask_once(step)?;
+            let mut codes = BTreeSet::new();
+            if let Outcome::Answer(answer) = &kafka {
+                compare::error_codes(answer, &mut codes);
+            }
+            if !codes.contains(&COORDINATOR_LOAD_IN_PROGRESS) || Instant::now() > until {
+                return Ok((kafka, dohle));
+            }
+        }
+    }
+
+    fn ask_once(&mut self, step: &Step) -> Result<(Outcome, Outcome)> {
         let schema = self.schema;
         let (kafka, dohle) = (&mut self.kafka, &mut self.dohle);
         let (left, right) = std::thread::scope(|scope| {
@@ -260,6 +301,28 @@ fn ask(peer: &mut Peer, schema: &Schema, step: &Step) -> Result<Outcome> {
 
 /// APIs that change a topic, or what they have changed is to be deleted.
 const CHANGING: [i16; 8] = [0, 19, 20, 21, 33, 37, 44, 45];
+
+/// APIs that change which topics and partitions there are.
+const TOPICS_CHANGING: [i16; 3] = [19, 20, 37];
+
+/// How long Kafka may take to know of a change that it has answered for.
+const SETTLED: Duration = Duration::from_secs(5);
+
+const COORDINATOR_LOAD_IN_PROGRESS: i64 = 14;
+
+/// The topics that a step of a case is about, by name.
+fn topics_of(case: &Case, step: &Step) -> Vec<String> {
+    let own = match &case.preparation {
+        Preparation::Topic(topic) | Preparation::NoTopic(topic) => Some(topic.clone()),
+        Preparation::Nothing => None,
+    };
+    let Some(Value::Array(topics)) = step.request.field("Topics") else { return own.into_iter().collect() };
+    let named = topics.iter().filter_map(|topic| match topic.field("Name") {
+        Some(Value::Text(name)) if own.as_ref() != Some(name) => Some(name.clone()),
+        _ => None,
+    });
+    own.iter().cloned().chain(named).collect()
+}
 
 /// Whether an answer says that nothing was done.
 fn is_refusal(outcome: &Outcome) -> bool {

@@ -59,6 +59,7 @@ const CLUSTER_ID: &str = "RGlmZmVyZW50aWFsLWNoaw";
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     port: u16,
+    controller_port: u16,
     process: Running,
     folder: TempDir,
     connection: Option<TcpStream>,
@@ -91,7 +92,13 @@ impl Peer {
         Self::start("kafka", |config| {
             let mut format = java(&[jars.join("*")]);
             format.args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"]).arg(config);
-            for feature in ["group.version", "transaction.version", "share.version", "streams.version"] {
+            for feature in [
+                "group.version",
+                "transaction.version",
+                "share.version",
+                "streams.version",
+                "eligible.leader.replicas.version",
+            ] {
                 format.args(["--feature", &format!("{feature}=0")]);
             }
             let mut server = Command::new("java");
@@ -120,7 +127,8 @@ impl Peer {
         ensure!(formatted.status.success(), "{name}: format: {}", String::from_utf8_lossy(&said));
         let mut process = Running::start(name, server)?;
         wait_until_listening(&mut process, port)?;
-        Ok(Self { name, port, process, folder, connection: None, correlation: 0, symbols: BTreeMap::new() })
+        let (connection, symbols) = (None, BTreeMap::new());
+        Ok(Self { name, port, controller_port: controller, process, folder, connection, correlation: 0, symbols })
     }
 
     /// Its folder of logs, to tell it from the other's in answers.
@@ -128,9 +136,9 @@ impl Peer {
         self.folder.path().join("data")
     }
 
-    /// Its port, to tell it from the other's in answers.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Its ports by name, to tell them from the other's in answers.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = (&'static str, u16)> {
+        [("port", self.port), ("controller's port", self.controller_port)].into_iter()
     }
 
     /// What it last said, for a failure to show.
