@@ -77,7 +77,7 @@ pub(crate) struct Fetching {
     /// The hosted partitions among the targets.
     partitions: Vec<Option<Arc<Partition>>>,
     stands: Vec<Option<Stand>>,
-    limits: FetchLimits,
+    pub(crate) limits: FetchLimits,
     readable_bytes: usize,
     is_urgent: bool,
 }

@@ -53,7 +53,8 @@ impl GroupShard {
 
 impl Group {
     fn describe(&self) -> DescribedGroup {
-        // Before there is an assignment for all, members' bytes would not fit together.
+        // Before there is an assignment for all, what members say of themselves would not fit together. What they were
+        // assigned last stays told, as in Kafka.
         let protocol = self.protocol_name.as_deref().filter(|_| self.state == GroupState::Stable);
         DescribedGroup {
             group_id: self.id.as_ref().to_owned(),
@@ -69,7 +70,7 @@ impl Group {
                     client_id: member.client_id.clone(),
                     client_host: member.client_host.clone(),
                     member_metadata: protocol.map_or_else(Bytes::new, |protocol| member.metadata(protocol)),
-                    member_assignment: protocol.map_or_else(Bytes::new, |_| member.assignment.clone()),
+                    member_assignment: member.assignment.clone(),
                 })
                 .collect(),
             ..DescribedGroup::default()

@@ -1,6 +1,9 @@
 //! Produce requests as a view over their bytes, and their responses, written by hand: batches are slices of the frame,
 //! and a request costs two small allocations however many partitions it has.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use dohle_model::Uuid;
 
@@ -96,6 +99,60 @@ impl ProduceView {
             reader.skip_tagged_fields()?;
         }
         Ok(Self { transactional_id, acks, timeout_ms, topics, partitions })
+    }
+}
+
+impl ProduceView {
+    /// Makes a request that names a partition several times one that names it once, where it is first named, with what it
+    /// says of it last, and leaves out topics without partitions: so Kafka takes such requests.
+    pub fn merge_repeated(&mut self) {
+        self.topics.retain(|topic| topic.partition_count > 0);
+        if self.names_each_once() {
+            return;
+        }
+        let mut topic_places = HashMap::new();
+        let mut partition_places = HashMap::new();
+        let mut merged: Vec<(ProduceTopic, Vec<ProducePartition>)> = Vec::new();
+        let mut rest = std::mem::take(&mut self.partitions).into_iter();
+        for topic in std::mem::take(&mut self.topics) {
+            let place = *topic_places.entry((topic.name.clone(), topic.id)).or_insert(merged.len());
+            let count = topic.partition_count;
+            if place == merged.len() {
+                merged.push((topic, Vec::new()));
+            }
+            let partitions = &mut merged[place].1;
+            for partition in rest.by_ref().take(count) {
+                match partition_places.entry((place, partition.index)) {
+                    Entry::Occupied(known) => partitions[*known.get()] = partition,
+                    Entry::Vacant(new) => {
+                        new.insert(partitions.len());
+                        partitions.push(partition);
+                    }
+                }
+            }
+        }
+        for (topic, partitions) in merged {
+            self.topics.push(ProduceTopic { partition_count: partitions.len(), ..topic });
+            self.partitions.extend(partitions);
+        }
+    }
+
+    /// Whether each topic is named once and each of its partitions too, told without more than a look where they ascend.
+    fn names_each_once(&self) -> bool {
+        let is_once = |ascends: bool, count: usize, distinct: &dyn Fn() -> usize| ascends || distinct() == count;
+        let name = |topic: &ProduceTopic| (topic.name.clone(), topic.id);
+        let follows = |pair: &[ProduceTopic]| (&pair[0].name, pair[0].id) < (&pair[1].name, pair[1].id);
+        let ascends = self.topics.windows(2).all(follows);
+        let distinct = || self.topics.iter().map(name).collect::<HashSet<_>>().len();
+        let mut rest = &self.partitions[..];
+        is_once(ascends, self.topics.len(), &distinct)
+            && self.topics.iter().all(|topic| {
+                let (own, others) = rest.split_at(topic.partition_count);
+                rest = others;
+                let ascends = own.windows(2).all(|pair| pair[0].index < pair[1].index);
+                let distinct = || own.iter().map(|partition| partition.index).collect::<HashSet<_>>().len();
+                is_once(ascends, own.len(), &distinct)
+            })
     }
 }
 
@@ -213,6 +270,42 @@ mod tests {
     use crate::messages::produce_request::{PartitionProduceData, TopicProduceData};
     use crate::messages::{ProduceRequest, ProduceResponse};
     use crate::wire::Message;
+
+    #[test]
+    fn a_partition_that_is_named_again_is_named_once() {
+        let topic = |name: &'static [u8], partition_count| ProduceTopic {
+            name: Bytes::from_static(name),
+            id: Uuid::ZERO,
+            partition_count,
+        };
+        let partition =
+            |index, records: &'static [u8]| ProducePartition { index, records: Some(Bytes::from_static(records)) };
+        let view =
+            |topics, partitions| ProduceView { transactional_id: None, acks: 1, timeout_ms: 0, topics, partitions };
+        let told = |view: &ProduceView| {
+            let topics: Vec<_> =
+                view.topics.iter().map(|topic| (topic.name().to_owned(), topic.partition_count)).collect();
+            let records = |partition: &ProducePartition| partition.records.clone().unwrap_or_default();
+            let partitions: Vec<_> = view.partitions.iter().map(|one| (one.index, records(one))).collect();
+            (topics, partitions)
+        };
+        let mut once = view(
+            vec![topic(b"b", 2), topic(b"a", 1)],
+            vec![partition(4, b"1"), partition(2, b"2"), partition(4, b"3")],
+        );
+        let before = told(&once);
+        once.merge_repeated();
+        assert_eq!(told(&once), before);
+
+        let topics = vec![topic(b"a", 2), topic(b"none", 0), topic(b"b", 1), topic(b"a", 2)];
+        let partitions =
+            vec![partition(0, b"1"), partition(1, b"2"), partition(0, b"3"), partition(1, b"4"), partition(1, b"5")];
+        let mut repeated = view(topics, partitions);
+        repeated.merge_repeated();
+        let partitions =
+            vec![(0, Bytes::from_static(b"1")), (1, Bytes::from_static(b"5")), (0, Bytes::from_static(b"3"))];
+        assert_eq!(told(&repeated), (vec![("a".to_owned(), 2), ("b".to_owned(), 1)], partitions));
+    }
 
     #[test]
     fn the_view_reads_what_the_generated_message_writes() {

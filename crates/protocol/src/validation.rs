@@ -83,13 +83,6 @@ impl From<BatchError> for ValidationError {
                 is_told: true,
                 ..Self::as_a_whole(ErrorCode::CorruptMessage, format!("Invalid magic found in record: {magic}"))
             },
-            BatchError::Length(length) if length < RECORD_SIZE_MIN => Self {
-                is_told: true,
-                ..Self::as_a_whole(
-                    ErrorCode::CorruptMessage,
-                    format!("Record size {length} is less than the minimum record overhead ({RECORD_SIZE_MIN})"),
-                )
-            },
             BatchError::Short | BatchError::Length(_) => Self::as_a_whole(ErrorCode::CorruptMessage, message),
             BatchError::Record(_) => Self::new(ErrorCode::InvalidRecord, message),
             // Kafka is not prepared for them.
@@ -105,6 +98,18 @@ const RECORD_SIZE_MIN: i32 = 14;
 const LENGTH_OVERHEAD_BYTES: usize = 12;
 /// How many bytes it takes to tell the format.
 const UP_TO_MAGIC_BYTES: usize = 17;
+
+/// Checks the length before all else, as Kafka does: what has none worth the name is no batch of any format.
+fn check_length(records: &[u8]) -> Result<(), ValidationError> {
+    let length = records.get(8..LENGTH_OVERHEAD_BYTES).and_then(|bytes| bytes.first_chunk());
+    match length.map(|bytes| i32::from_be_bytes(*bytes)) {
+        Some(length) if length < RECORD_SIZE_MIN => {
+            let message = format!("Record size {length} is less than the minimum record overhead ({RECORD_SIZE_MIN})");
+            Err(ValidationError { is_told: true, ..ValidationError::as_a_whole(ErrorCode::CorruptMessage, message) })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Checks what lies behind the first batch of a partition. As in Kafka, the beginning of another batch is left out of
 /// account, and another whole one is refused.
@@ -134,6 +139,7 @@ fn check_rest(rest: &[u8]) -> Result<(), ValidationError> {
 /// # Errors
 /// The first rule that the batch breaks, as Kafka would answer.
 pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<ValidatedBatch, ValidationError> {
+    check_length(&records)?;
     let header = match BatchHeader::decode(&records) {
         Ok(header) if records.len() >= header.size_bytes() => header,
         Ok(_) | Err(BatchError::Short) => {
@@ -196,7 +202,7 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
         return invalid("clients may not write control batches");
     }
     if header.is_transactional() {
-        return Err(ValidationError::new(
+        return Err(ValidationError::as_a_whole(
             ErrorCode::InvalidTxnState,
             "transactions are not supported by this broker yet",
         ));
@@ -422,6 +428,8 @@ mod tests {
         short[8..12].copy_from_slice(&5_i32.to_be_bytes());
         let length = told("Record size 5 is less than the minimum record overhead (14)");
         assert_eq!(refusal(short.into()), (ErrorCode::CorruptMessage, true, length));
+        let length = told("Record size -1 is less than the minimum record overhead (14)");
+        assert_eq!(refusal(Bytes::from_static(&[0xff; 100])), (ErrorCode::CorruptMessage, true, length));
         assert_eq!(refusal(Bytes::new()), (ErrorCode::InvalidRecord, true, None));
         assert_eq!(refusal(damaged(&good, 22, 0x20)), (ErrorCode::InvalidRecord, false, None));
         assert_eq!(refusal(damaged(&good, 60, 3)), (ErrorCode::InvalidRecord, false, None));

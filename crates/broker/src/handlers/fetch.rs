@@ -34,6 +34,7 @@ const REPLICA_STATE_FROM: i16 = 15;
 const LEADER_HINTS_FROM: i16 = 16;
 /// Clients of earlier versions do not know KAFKA_STORAGE_ERROR and would give up.
 const STORAGE_ERROR_FROM: i16 = 6;
+const READ_UNCOMMITTED: i8 = 0;
 const READ_COMMITTED: i8 = 1;
 
 /// Answers at once where there is enough, or where the client must hear of something; otherwise later.
@@ -46,13 +47,18 @@ pub(crate) fn handle(context: &RequestContext<'_>, body: &Bytes) -> Result<Outco
         version: context.header.api_version,
         correlation_id: context.header.correlation_id,
     };
+    if !matches!(request.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
+        // Kafka trips over it.
+        return Ok(Outcome::Now(answering.refuse(ErrorCode::UnknownServerError)));
+    }
     let limits = limits(context, &request);
+    let has_room = request.max_bytes >= 0;
     let session = session_request(request, answering.version, limits.follower.is_some());
     let fetch = match broker.fetch_sessions.begin(session, broker.environment.clock.now_ms()) {
         Ok(fetch) => fetch,
         Err(error) => return Ok(Outcome::Now(answering.refuse(error))),
     };
-    let partitions = find_partitions(context, &fetch.targets);
+    let partitions = find_partitions(context, &fetch.targets, has_room);
     let mut fetching = Fetching::start(fetch, partitions, limits);
     if fetching.is_ready() {
         return Ok(Outcome::Now(answering.respond(&mut fetching)));
@@ -139,11 +145,16 @@ fn each_once(targets: Vec<FetchTarget>) -> Vec<FetchTarget> {
 }
 
 /// The hosted partition of each target. Targets of one topic mostly follow each other, so its map is asked once for them.
-fn find_partitions(context: &RequestContext<'_>, targets: &[FetchTarget]) -> Vec<Result<Arc<Partition>, ErrorCode>> {
+/// Nothing can be read where a limit is below zero, which is Kafka's unknown error; `has_room` says that the request's is not.
+fn find_partitions(
+    context: &RequestContext<'_>,
+    targets: &[FetchTarget],
+    has_room: bool,
+) -> Vec<Result<Arc<Partition>, ErrorCode>> {
     let replicas = &context.broker.replicas;
     let mut last: Option<(&FetchTopicKey, Option<Arc<HostedTopic>>)> = None;
     let mut found = Vec::with_capacity(targets.len());
-    for FetchTarget { topic, partition, .. } in targets {
+    for FetchTarget { topic, partition, position } in targets {
         let index = PartitionIndex(*partition);
         if last.as_ref().is_none_or(|(key, _)| *key != topic) {
             let hosted = match topic {
@@ -153,11 +164,13 @@ fn find_partitions(context: &RequestContext<'_>, targets: &[FetchTarget]) -> Vec
             last = Some((topic, hosted));
         }
         let hosted = last.as_ref().and_then(|(_, hosted)| hosted.as_ref()?.partition(index));
-        found.push(match (hosted, topic) {
+        let partition = match (hosted, topic) {
             (Some(partition), _) => Ok(Arc::clone(partition)),
             (None, FetchTopicKey::Name(name)) => context.partition(name, index),
             (None, FetchTopicKey::Id(id)) => context.partition_by_id(*id, index),
-        });
+        };
+        let has_room = has_room && position.max_bytes >= 0;
+        found.push(partition.and_then(|partition| has_room.then_some(partition).ok_or(ErrorCode::UnknownServerError)));
     }
     found
 }
@@ -218,7 +231,9 @@ impl Answering {
             }
             encoder.topic_end(builder.writer());
         }
-        encoder.end(builder.writer(), hints.endpoints());
+        // Followers know where the others are.
+        let endpoints = if fetching.limits.follower.is_some() { &[] } else { hints.endpoints() };
+        encoder.end(builder.writer(), endpoints);
         builder.finish()
     }
 

@@ -66,7 +66,9 @@ pub(crate) fn handle(
     turn: &mut ProduceTurn,
 ) -> Result<Outcome, DecodeError> {
     let version = context.header.api_version;
-    let ProduceView { acks, timeout_ms, topics, mut partitions, .. } = ProduceView::decode(body, version)?;
+    let mut view = ProduceView::decode(body, version)?;
+    view.merge_repeated();
+    let ProduceView { acks, timeout_ms, topics, mut partitions, .. } = view;
     let now_ms = context.broker.environment.clock.now_ms();
     let mut checked = Vec::with_capacity(partitions.len());
     let mut rest = partitions.iter_mut();
