@@ -45,8 +45,7 @@ impl GroupShard {
             }
         };
         let topics = match fetch.topics {
-            Some(topics) => topics
-                .into_iter()
+            Some(topics) => refused_last(topics)
                 .map(|topic| {
                     let stored = group.and_then(|group| group.offsets.topic(&topic.name));
                     let partitions = topic.partitions.iter().map(|partition| match topic.refused {
@@ -77,6 +76,12 @@ impl GroupShard {
         };
         OffsetFetchResponseGroup { group_id: fetch.group_id, topics, error_code: ErrorCode::None.code() }
     }
+}
+
+/// In the order of the request, those that were looked up before those that were not, as Kafka has them.
+fn refused_last(mut topics: Vec<FetchTopic>) -> impl Iterator<Item = FetchTopic> {
+    topics.sort_by_key(|topic| topic.refused.is_some());
+    topics.into_iter()
 }
 
 /// An offset of an earlier topic of the same name is none of this one.

@@ -487,7 +487,8 @@ impl GroupCoordinator {
         FetchTopic { name, topic_id: topic.topic_id, partitions: topic.partition_indexes, refused }
     }
 
-    /// Topics of a fetch of everything come by name; those that no longer exist cannot be written with an id.
+    /// Topics of a fetch of everything come by name; those that no longer exist cannot be written with an id. One that was
+    /// asked for by the id that none has comes without either, and stays.
     fn add_topic_ids(&self, topics: &mut Vec<OffsetFetchResponseTopics>) {
         topics.retain_mut(|topic| {
             if topic.topic_id.is_zero()
@@ -495,7 +496,7 @@ impl GroupCoordinator {
             {
                 topic.topic_id = id.0;
             }
-            !topic.topic_id.is_zero()
+            !topic.topic_id.is_zero() || topic.name.is_empty()
         });
     }
 

@@ -15,6 +15,7 @@ use dohle_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartiti
 use dohle_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
+use dohle_protocol::messages::offset_fetch_response::OffsetFetchResponseTopics;
 use dohle_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use dohle_protocol::messages::{
     DeleteGroupsRequest, DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
@@ -429,12 +430,16 @@ async fn offsets_are_fetched_in_the_form_of_each_version() {
 async fn offsets_are_fetched_by_topic_id_from_version_10_on() {
     let service = Service::started().await;
     service.commit(9, commit_request(&[0])).await;
-    let by_id = fetch_group(Some(vec![fetch_topic("", id_of(1).0), fetch_topic("", id_of(9).0)]));
+    let ids = [id_of(9).0, Uuid::ZERO, id_of(1).0];
+    let by_id = fetch_group(Some(ids.map(|id| fetch_topic("", id)).to_vec()));
     let response = service.fetch_groups(10, vec![by_id, fetch_group(None)]).await;
     let [named, all] = &response.groups[..] else { panic!("{response:?}") };
-    assert_eq!(named.topics[0].partitions[0].committed_offset, 5);
-    assert_eq!(named.topics[1].partitions[0].error_code, is(ErrorCode::UnknownTopicId));
-    assert_eq!(named.topics[1].partitions[0].committed_offset, -1);
+    let told = |topic: &OffsetFetchResponseTopics| {
+        (topic.topic_id, topic.partitions[0].committed_offset, topic.partitions[0].error_code)
+    };
+    let unknown = is(ErrorCode::UnknownTopicId);
+    let expected = [(id_of(1).0, 5, 0), (id_of(9).0, -1, unknown), (Uuid::ZERO, -1, unknown)];
+    assert_eq!(named.topics.iter().map(told).collect::<Vec<_>>(), expected, "what is unknown comes last");
     assert_eq!((all.topics.len(), all.topics[0].topic_id), (1, id_of(1).0));
 }
 
