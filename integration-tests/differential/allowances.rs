@@ -15,7 +15,7 @@ pub(crate) struct Allowance {
     /// The API; all if it is missing.
     #[serde(default)]
     api: Option<String>,
-    /// The end of the field's path.
+    /// The end of the field's path; `[*]` stands for any name of a setting.
     field: String,
     /// What must be in the case's name.
     #[serde(default)]
@@ -63,9 +63,11 @@ impl Allowances {
 
     /// What to make of a difference in an answer of `api`.
     pub(crate) fn judge(&self, api: &str, case: &str, difference: &Difference) -> Verdict {
+        let unnamed = without_names(&difference.field);
+        let is_at = |field: &str, end: &str| field == end || field.ends_with(&format!(".{end}"));
         let matches = |allowance: &&Allowance| {
             allowance.api.as_deref().is_none_or(|own| own == api)
-                && (difference.field == allowance.field || difference.field.ends_with(&format!(".{}", allowance.field)))
+                && (is_at(&difference.field, &allowance.field) || is_at(&unnamed, &allowance.field))
                 && allowance.case.as_deref().is_none_or(|part| case.contains(part))
                 && allowance.kafka.as_deref().is_none_or(|value| value == difference.kafka)
                 && allowance.dohle.as_deref().is_none_or(|value| value == difference.dohle)
@@ -77,5 +79,13 @@ impl Allowances {
             Some(allowance) => Verdict::Listed(allowance.reason.clone()),
             None => Verdict::Unlisted,
         }
+    }
+}
+
+/// A path in which the name of a setting is left open.
+fn without_names(field: &str) -> String {
+    match (field.find('['), field.rfind(']')) {
+        (Some(start), Some(end)) if start < end => format!("{}*{}", &field[..=start], &field[end..]),
+        _ => field.to_owned(),
     }
 }
