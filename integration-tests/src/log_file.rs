@@ -15,6 +15,8 @@ pub struct Batch {
     pub base_offset: i64,
     /// Its size in bytes, all of it.
     pub size: usize,
+    /// How its records are compressed.
+    pub codec: &'static str,
     /// The producer's id, -1 where it is not idempotent.
     pub producer_id: i64,
     /// The producer's epoch, -1 where it is not idempotent.
@@ -50,6 +52,7 @@ pub fn batches(folder: &Path) -> Result<Vec<Batch>> {
             batches.push(Batch {
                 base_offset: i64::from_be_bytes(field(rest, 0)?),
                 size,
+                codec: codec(i16::from_be_bytes(field(rest, 21)?))?,
                 producer_id: i64::from_be_bytes(field(rest, 43)?),
                 producer_epoch: i16::from_be_bytes(field(rest, 51)?),
                 base_sequence: i32::from_be_bytes(field(rest, 53)?),
@@ -59,6 +62,13 @@ pub fn batches(folder: &Path) -> Result<Vec<Batch>> {
         }
     }
     Ok(batches)
+}
+
+/// The codec that a batch's attributes name in their lowest three bits.
+fn codec(attributes: i16) -> Result<&'static str> {
+    let codec = usize::try_from(attributes & 0b111)?;
+    let name = ["none", "gzip", "snappy", "lz4", "zstd"].get(codec);
+    name.copied().with_context(|| format!("no codec has the number {codec}"))
 }
 
 fn field<const SIZE: usize>(header: &[u8], start: usize) -> Result<[u8; SIZE]> {

@@ -174,6 +174,51 @@ impl Running {
         })
     }
 
+    /// Waits until standard output has this line.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn wait_for_line(&self, line: &str, limit: Duration) -> Result<()> {
+        let looked_at = Cell::new(0);
+        self.wait_for(&format!("the line {line:?}"), limit, |lines| {
+            let is_there = lines[looked_at.get()..].iter().any(|found| found == line);
+            looked_at.set(lines.len());
+            is_there.then_some(())
+        })
+    }
+
+    /// Waits until a line of standard error has all of these words, and gives it.
+    ///
+    /// # Errors
+    /// `limit` passed; shows what the process said.
+    pub fn wait_for_error(&self, words: &[&str], limit: Duration) -> Result<String> {
+        let end = Instant::now() + limit;
+        let mut captured = self.shared.lock();
+        loop {
+            let line = captured.errors.iter().find(|line| words.iter().all(|word| line.contains(word)));
+            if let Some(line) = line {
+                return Ok(line.clone());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                bail!("{}: no line with {words:?} on standard error\n{}", self.name, shown(&captured));
+            }
+            captured = self.shared.changed.wait_timeout(captured, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The lines of standard error so far.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        self.shared.lock().errors.clone()
+    }
+
+    /// The process's id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How many lines of standard output begin with `prefix` so far.
     #[must_use]
     pub fn count_lines(&self, prefix: &str) -> usize {
@@ -199,9 +244,14 @@ impl Running {
 
     /// Asks it to end (SIGTERM).
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal that ends it.
+    pub fn signal(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // A process that is gone already is what is asked for.
-            let _ = kill_process(pid, Signal::TERM);
+            let _ = kill_process(pid, signal);
         }
     }
 

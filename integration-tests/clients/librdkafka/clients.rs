@@ -168,6 +168,23 @@ pub(crate) fn is_passing(error: &KafkaError) -> bool {
     )
 }
 
+/// Kafka's name of an error, such as `TOPIC_ALREADY_EXISTS`, or librdkafka's of one of its own.
+pub(crate) fn name(error: &KafkaError) -> String {
+    error.rdkafka_error_code().map_or_else(|| error.to_string(), kafkas_name)
+}
+
+/// As [`name`], of a code.
+pub(crate) fn kafkas_name(code: RDKafkaErrorCode) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
 /// Ends the program from within a callback, which can return no error.
 fn fail(error: &anyhow::Error) -> ! {
     use std::io::Write;

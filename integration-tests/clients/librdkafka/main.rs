@@ -1,11 +1,15 @@
 //! Plays one scenario with librdkafka: `SCENARIO BOOTSTRAP TOPIC GROUP [NAME=VALUE...]`. What it prints is described in
 //! `integration-tests/README.md`.
 
+mod admin;
 mod clients;
 mod consuming;
 mod group_member;
+mod large_records;
+mod payloads;
 mod producing;
 mod refusals;
+mod seeking;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -22,12 +26,19 @@ fn main() -> Result<()> {
         "hello" => consuming::hello(&play),
         "produce-callbacks" => producing::callbacks(&play),
         "produce-idempotent" => producing::idempotent(&play),
+        "in-flight" => producing::in_flight(&play),
+        "partitioning" => producing::partitioning(&play),
+        "payloads" => payloads::play(&play),
+        "large-records" => large_records::play(&play),
         "produce-until-told" => producing::until_told(&play),
         "consume-automatic" => consuming::automatic(&play),
         "consume-manual" => consuming::manual(&play),
         "consume-own-offsets" => consuming::own_offsets(&play),
+        "seek" => seeking::seek(&play),
+        "pause" => seeking::pause(&play),
         "group-member" => group_member::play(&play),
         "topics" => topics::play(&play),
+        "admin" => admin::play(&play),
         "refuse-transactions" => refusals::transactions(&play),
         "refuse-consumer-protocol" => refusals::consumer_protocol(&play),
         unknown => bail!("unknown scenario {unknown}"),

@@ -25,12 +25,32 @@ pub(crate) fn callbacks(play: &Play) -> Result<()> {
     Ok(())
 }
 
+/// As many records with keys, put where the client puts them.
+pub(crate) fn partitioning(play: &Play) -> Result<()> {
+    let mut sender = Sender::new(play, &[])?;
+    for number in 0..play.number("keys")? {
+        let key = format!("key-{number}");
+        sender.send(&play.topic, None, Some(&key), &key, usize::MAX)?;
+    }
+    sender.finish()
+}
+
 /// Small batches, five of them on their way at a time.
 pub(crate) fn idempotent(play: &Play) -> Result<()> {
+    idempotent_in_batches(play, "5")
+}
+
+/// A batch for each record.
+pub(crate) fn in_flight(play: &Play) -> Result<()> {
+    idempotent_in_batches(play, "1")
+}
+
+fn idempotent_in_batches(play: &Play, batch_size: &str) -> Result<()> {
     let settings = [
         ("enable.idempotence", "true"),
         ("acks", "all"),
-        ("batch.num.messages", "5"),
+        ("batch.num.messages", batch_size),
+        ("linger.ms", "0"),
         ("max.in.flight.requests.per.connection", "5"),
     ];
     let mut sender = Sender::new(play, &settings)?;

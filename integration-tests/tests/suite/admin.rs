@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use dohle_integration_tests::events::Event;
+use dohle_integration_tests::waiting::{PATIENCE, wait_for};
 
 use crate::scenario::Scene;
 use crate::stage::same;
@@ -19,9 +20,14 @@ pub(crate) fn admin(scene: &Scene<'_>) -> Result<()> {
         ("produced", "ok"),
         ("delete-records", "ok"),
         ("earliest", "4"),
+        ("describe-log-dirs", "4"),
         ("list-groups", "true"),
         ("describe-group", "Empty"),
         ("group-offset", "10"),
+        ("alter-group-offset", "ok"),
+        ("altered-group-offset", "7"),
+        ("delete-group-offset", "ok"),
+        ("deleted-group-offset", "none"),
         ("delete-group", "ok"),
         ("describe-cluster", &brokers),
         ("delete", "ok"),
@@ -33,7 +39,10 @@ pub(crate) fn admin(scene: &Scene<'_>) -> Result<()> {
     let expected: Vec<Event> =
         steps.map(|(step, result)| Event::Fact((*step).to_owned(), (*result).to_owned())).collect();
     same("steps", &expected, &scene.play("admin", &[])?)?;
-    ensure!(!scene.observer.topics()?.contains_key(&scene.topic), "the topic is still there");
+    wait_for("the topic is gone", PATIENCE, || match scene.observer.topics() {
+        Ok(topics) => (!topics.contains_key(&scene.topic)).then_some(Ok(())),
+        Err(error) => Some(Err(error)),
+    })??;
     let has_group = scene.observer.groups()?.contains_key(&scene.group);
     ensure!(has_group == scene.leaves_out.contains("delete-group"), "whether the group is there: {has_group}");
     Ok(())

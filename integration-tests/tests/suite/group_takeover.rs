@@ -1,4 +1,4 @@
-//! Two members of a group, and what happens when one is killed.
+//! Two members of a group, and what happens when one is killed, and when one leaves.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,8 @@ use crate::scenario::Scene;
 
 pub(crate) const PARTITIONS: i32 = 4;
 pub(crate) const RECORDS_PER_PARTITION: usize = 25;
+/// The session of a member that is to leave in order.
+const LEAVERS_SESSION_MS: u128 = 2 * PATIENCE.as_millis();
 
 pub(crate) fn takeover(scene: &Scene<'_>) -> Result<()> {
     scene.observer.create_topic(&scene.topic, PARTITIONS, &[])?;
@@ -45,10 +47,25 @@ pub(crate) fn takeover(scene: &Scene<'_>) -> Result<()> {
     // What the killed member had not committed may come twice; nothing may be missing.
     wait_until_received(&sent, &[&survivor, &victim])?;
     let after = seen(&survivor)?.iter().filter(|record| record.value.starts_with("after")).count();
-    ensure!(after == 4 * RECORDS_PER_PARTITION, "the survivor received {after} of the last records");
+    ensure!(after == 4 * RECORDS_PER_PARTITION, "the survivor received {after} of the records after the other's death");
+    drop(victim);
+
+    // Its session is longer than anything is waited for here: that it leaves is what the coordinator has to go by.
+    let parameters = [("session_ms", LEAVERS_SESSION_MS.to_string()), ("heartbeat_ms", "300".to_owned())];
+    let leaver = scene.start("group-member", &parameters)?;
+    wait_for_assignment(&leaver, "half of the partitions", |partitions| partitions.len() == 2)?;
+    wait_for_assignment(&survivor, "the other half of the partitions", |partitions| partitions.len() == 2)?;
+    let together = send(scene, "together")?;
+    wait_until_received(&together, &[&survivor, &leaver])?;
+    leaver.succeed(PATIENCE)?;
+    wait_for_assignment(&survivor, "all partitions after the other member has left", |partitions| {
+        partitions.len() == 4
+    })?;
+    let last = send(scene, "last")?;
+    wait_until_received(&last, &[&survivor])?;
     survivor.succeed(PATIENCE)?;
     let committed = scene.observer.committed(&scene.group, &scene.topic)?;
-    let end = i64::try_from(3 * RECORDS_PER_PARTITION)?;
+    let end = i64::try_from(5 * RECORDS_PER_PARTITION)?;
     ensure!(
         committed.len() == 4 && committed.values().all(|(offset, _)| *offset == end),
         "the ends are {end}, committed are {committed:?}"

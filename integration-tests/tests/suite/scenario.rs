@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use dohle_integration_tests::cluster::{Cluster, external_bootstrap};
 use dohle_integration_tests::events::Event;
 use dohle_integration_tests::families::{Family, Play};
@@ -51,7 +51,8 @@ impl Scene<'_> {
 /// How a scenario is played and judged.
 enum Judge {
     OnSharedBroker(fn(&Scene<'_>) -> Result<()>),
-    WithBrokerOfItsOwn(fn(&Suite, &Family) -> Result<()>),
+    /// With the family and what its driver leaves out.
+    WithBrokerOfItsOwn(fn(&Family, &BTreeSet<String>) -> Result<()>),
 }
 
 fn judge(id: &str) -> Result<Judge> {
@@ -83,9 +84,14 @@ fn judge(id: &str) -> Result<Judge> {
 /// A test for every scenario and family.
 ///
 /// # Errors
-/// A scenario of the list is unknown here.
+/// A scenario of the list is unknown here, or a family that it names.
 pub(crate) fn trials(suite: &Arc<Suite>) -> Result<Vec<Trial>> {
     let mut trials = Vec::new();
+    for scenario in scenarios()? {
+        let mut named = scenario.not_for.keys().chain(scenario.leaves_out.keys());
+        let unknown = named.find(|name| !suite.families.iter().any(|family| family.name() == name.as_str()));
+        ensure!(unknown.is_none(), "{}: {unknown:?} is no family", scenario.id);
+    }
     for family in &suite.families {
         for scenario in scenarios()? {
             let judge = judge(&scenario.id)?;
@@ -105,6 +111,8 @@ fn run(suite: &Suite, family: &Family, scenario: &Scenario, judge: &Judge) -> Re
         return skip(&missing);
     }
     let is_external = external_bootstrap().is_some();
+    let leaves_out = scenario.leaves_out.get(family.name());
+    let leaves_out = leaves_out.map(|reasons| reasons.keys().cloned().collect()).unwrap_or_default();
     match judge {
         Judge::WithBrokerOfItsOwn(_) if is_external => {
             return Ok(Completion::ignored_with("starts brokers of its own"));
@@ -112,13 +120,11 @@ fn run(suite: &Suite, family: &Family, scenario: &Scenario, judge: &Judge) -> Re
         Judge::OnSharedBroker(_) if is_external && scenario.refusal => {
             return Ok(Completion::ignored_with("the other broker need not refuse this"));
         }
-        Judge::WithBrokerOfItsOwn(play) => play(suite, family)?,
+        Judge::WithBrokerOfItsOwn(play) => play(family, &leaves_out)?,
         Judge::OnSharedBroker(play) => {
             let cluster = suite.cluster()?;
             let observer = Observer::new(cluster.bootstrap())?;
             let topic = suite.name(&format!("{}-{}", scenario.id, family.name()));
-            let leaves_out = scenario.leaves_out.get(family.name());
-            let leaves_out = leaves_out.map(|reasons| reasons.keys().cloned().collect()).unwrap_or_default();
             let scene = Scene { family, cluster, observer, group: format!("{topic}-group"), topic, leaves_out };
             let result = play(&scene).with_context(|| scenario.about.clone());
             explained_by(&scene.cluster, result)?;
