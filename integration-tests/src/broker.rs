@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::memory::Memory;
 use crate::ports::{free_port, is_free};
 use crate::process::Running;
 use crate::waiting::{PATIENCE, wait_for};
@@ -19,6 +20,8 @@ pub struct BrokerOptions {
     pub overrides: Vec<String>,
     /// Start it with no option at all, in an empty working folder: it listens on localhost:9092.
     pub without_options: bool,
+    /// How many files it may have open, where it is not what this process may have.
+    pub open_files_max: Option<u32>,
 }
 
 impl BrokerOptions {
@@ -32,7 +35,7 @@ impl BrokerOptions {
     /// These properties, as `name=value`.
     #[must_use]
     pub fn with(overrides: &[&str]) -> Self {
-        Self { overrides: overrides.iter().map(ToString::to_string).collect(), without_options: false }
+        Self { overrides: overrides.iter().map(ToString::to_string).collect(), ..Self::default() }
     }
 }
 
@@ -63,7 +66,14 @@ impl Broker {
     /// As [`start`](Self::start).
     pub fn start_again(&mut self) -> Result<()> {
         let program = binary()?;
-        let mut command = Command::new(&program);
+        let mut command = match self.options.open_files_max {
+            Some(max) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {max} && exec \"$0\" \"$@\"")]).arg(&program);
+                shell
+            }
+            None => Command::new(&program),
+        };
         command.arg("server").current_dir(self.folder.path());
         if !self.options.without_options {
             command.args(["--listen", &self.bootstrap()]).arg("--data").arg(self.data());
@@ -122,6 +132,28 @@ impl Broker {
     /// Whether the process lives.
     pub fn is_running(&mut self) -> bool {
         self.process.as_mut().is_some_and(Running::is_running)
+    }
+
+    /// Waits until a line of its log has all of these words, and gives it.
+    ///
+    /// # Errors
+    /// It does not come in time, or the broker is not running.
+    pub fn wait_for_log(&self, words: &[&str]) -> Result<String> {
+        self.process.as_ref().context("the broker is not running")?.wait_for_error(words, PATIENCE)
+    }
+
+    /// The lines of its log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.process.as_ref().map_or_else(Vec::new, Running::errors)
+    }
+
+    /// Its memory.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub fn memory(&self) -> Result<Memory> {
+        Memory::of(self.process.as_ref().context("the broker is not running")?.id())
     }
 
     /// The end of its log.

@@ -38,6 +38,12 @@ impl Cluster {
         &self.bootstrap
     }
 
+    /// The broker, where it was started here.
+    #[must_use]
+    pub fn broker(&self) -> Option<&Broker> {
+        self.broker.as_ref()
+    }
+
     /// Whether it was not started here: then its properties are unknown and it may hold the topics of earlier runs.
     #[must_use]
     pub fn is_external(&self) -> bool {

@@ -11,6 +11,7 @@ pub mod families;
 pub mod java;
 pub mod kafka_tools;
 pub mod log_file;
+pub mod memory;
 pub mod observer;
 pub mod partitioners;
 pub mod ports;

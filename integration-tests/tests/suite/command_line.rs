@@ -1,5 +1,6 @@
 //! The binary's own command line: versions, the storage tool, settings files.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use dohle_integration_tests::ports::free_port;
 use dohle_integration_tests::process::{Finished, Running};
 use dohle_integration_tests::waiting::PATIENCE;
 use libtest_mimic::{Completion, Trial};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::stage::{Suite, trial_with_brokers};
@@ -20,13 +22,17 @@ const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
 type Test = fn() -> Result<()>;
 
 pub(crate) fn trials(_: &Arc<Suite>) -> Vec<Trial> {
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 10] = [
         ("version", version),
         ("storage_random_uuid", random_uuid),
         ("storage_format_and_info", format_and_info),
         ("server_with_kafkas_properties", || server_with(&Settings::kafkas_properties()?)),
         ("server_with_yaml", || server_with(&Settings::yaml()?)),
         ("server_refuses_what_is_wrong", refuses_what_is_wrong),
+        ("server_refuses_a_taken_port", refuses_a_taken_port),
+        ("server_refuses_folders_that_it_cannot_use", refuses_folders),
+        ("server_refuses_a_folder_in_use", refuses_a_folder_in_use),
+        ("server_stops_in_order", stops_in_order),
     ];
     let trial = |(name, test): (&str, Test)| {
         trial_with_brokers(format!("command_line::{name}"), move || test().map(|()| Completion::Completed))
@@ -138,29 +144,178 @@ fn server_with(settings: &Settings) -> Result<()> {
 }
 
 fn refuses_what_is_wrong() -> Result<()> {
-    let folder = TempDir::with_prefix("dohle-test-")?;
-    let file = folder.path().join("server.properties");
-    let cases = [
-        ("a value out of bounds", "num.io.threads=0", "num.io.threads"),
-        ("no number", "num.partitions=many", "num.partitions"),
+    // Each says the property, the value, and what is allowed.
+    let cases: [(&str, &str, &[&str]); 8] = [
+        ("a value out of bounds", "num.io.threads=0", &["num.io.threads", "0", "at least 1"]),
+        ("no number", "num.partitions=many", &["num.partitions", "many", "number"]),
+        ("a number that is too large", "log.segment.bytes=99999999999", &["log.segment.bytes", "99999999999"]),
+        (
+            "no truth value",
+            "auto.create.topics.enable=perhaps",
+            &["auto.create.topics.enable", "perhaps", "true", "false"],
+        ),
+        ("none of the values", "compression.type=zip", &["compression.type", "zip", "producer", "zstd"]),
+        ("no listener", "listeners=nonsense", &["listeners", "nonsense"]),
+        (
+            "no limit of connections",
+            "max.connections.per.ip.overrides=127.0.0.1:many",
+            &["max.connections.per.ip.overrides", "127.0.0.1:many", "number"],
+        ),
         (
             "security that is not there",
             "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "authorizer.class.name",
+            &["authorizer.class.name"],
         ),
     ];
-    for (what, setting, name) in cases {
+    for (what, setting, words) in cases {
         let settings = Settings::kafkas_properties()?;
         let text = std::fs::read_to_string(settings.file())?;
-        std::fs::write(&file, format!("{text}\n{setting}\n"))?;
-        let said = dohle(&["server", "--config", &file.display().to_string()])?;
-        ensure!(said.status.code() == Some(1) && said.text().contains(name), "{what}: {said:?}");
+        std::fs::write(&settings.file, format!("{text}\n{setting}\n"))?;
+        // What only a listener can find out is found out with the folder formatted.
+        let format =
+            dohle(&["storage", "format", "--config", &settings.file(), "--cluster-id", CLUSTER, "--standalone"])?;
+        let said = if format.status.success() { dohle(&["server", "--config", &settings.file()])? } else { format };
+        one_line(what, &said, words)?;
     }
     let missing = dohle(&["server", "--config", "/nonexistent/server.properties"])?;
-    ensure!(
-        missing.status.code() == Some(1) && missing.text().contains("/nonexistent/server.properties"),
-        "{missing:?}"
-    );
+    one_line("a file that is not there", &missing, &["/nonexistent/server.properties"])?;
+    let unknown = dohle(&["server", "--override", "num.partitions"])?;
+    one_line("an override without a value", &unknown, &["num.partitions"])
+}
+
+/// A start that fails: exit code 1, and one line at the end that has all of `words`.
+fn one_line(what: &str, said: &Finished, words: &[&str]) -> Result<()> {
+    ensure!(said.status.code() == Some(1), "{what}: {said:?}");
+    let last = said.errors.last().with_context(|| format!("{what}: nothing is said"))?;
+    for word in words {
+        ensure!(last.contains(word), "{what}: {word:?} is not in {last:?}");
+    }
+    // Whatever else was logged before is no error.
+    let errors = said.errors.iter().filter(|line| line.contains("ERROR") || line.contains("panicked")).count();
+    ensure!(errors == 0, "{what}: {said:?}");
+    Ok(())
+}
+
+/// A server without a settings file, on a port that is free.
+fn quick_server(folder: &Path) -> Result<(Running, u16)> {
+    let port = free_port();
+    let mut command = Command::new(binary()?);
+    command.args(["server", "--listen", &format!("127.0.0.1:{port}"), "--data"]).arg(folder);
+    Ok((Running::start(format!("server on port {port}"), command)?, port))
+}
+
+fn data_option(folder: &Path) -> [String; 5] {
+    let folder = folder.display().to_string();
+    ["server".to_owned(), "--listen".to_owned(), format!("127.0.0.1:{}", free_port()), "--data".to_owned(), folder]
+}
+
+fn start_in(folder: &Path) -> Result<Finished> {
+    let arguments = data_option(folder);
+    dohle(&arguments.each_ref().map(String::as_str))
+}
+
+fn refuses_a_taken_port() -> Result<()> {
+    let folder = TempDir::with_prefix("dohle-test-")?;
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let data = folder.path().join("data").display().to_string();
+    let said = dohle(&["server", "--listen", &address, "--data", &data])?;
+    one_line("a taken port", &said, &["cannot listen", &address, "in use"])?;
+    drop(taken);
+    // Nothing is left that would keep the next one from starting.
+    let (mut server, port) = quick_server(&folder.path().join("data"))?;
+    wait_until_listening(&mut server, port)
+}
+
+fn refuses_folders() -> Result<()> {
+    let folder = TempDir::with_prefix("dohle-test-")?;
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no folder")?;
+    one_line("a file in its place", &start_in(&file)?, &[&file.display().to_string()])?;
+    let below = file.join("data");
+    one_line("a folder below a file", &start_in(&below)?, &[&below.display().to_string()])?;
+    // Not even root writes there.
+    let unwritable = Path::new("/proc/dohle");
+    one_line("a folder that cannot be made", &start_in(unwritable)?, &["/proc/dohle"])?;
+
+    let data = folder.path().join("data");
+    let (mut server, port) = quick_server(&data)?;
+    wait_until_listening(&mut server, port)?;
+    Observer::new(&format!("127.0.0.1:{port}"))?.create_topic("topic", 1, &[])?;
+    server.terminate();
+    server.wait(PATIENCE)?;
+
+    let meta = data.join("meta.properties");
+    let own = std::fs::read_to_string(&meta)?;
+    std::fs::write(&meta, own.replace("node.id=1", "node.id=7"))?;
+    one_line("another node's folder", &start_in(&data)?, &["belongs to node 7", "node.id", "1"])?;
+    std::fs::write(&meta, "no properties of ours\n")?;
+    one_line("a damaged meta.properties", &start_in(&data)?, &["meta.properties"])?;
+    std::fs::remove_file(&meta)?;
+    one_line("data without an owner", &start_in(&data)?, &["holds data", "no meta.properties"])?;
+    ensure!(!meta.exists(), "made its own");
+    std::fs::write(&meta, own)?;
+    let metadata = data.join("__cluster_metadata-0");
+    let kept = folder.path().join("kept");
+    std::fs::rename(&metadata, &kept)?;
+    one_line(
+        "partitions without metadata",
+        &start_in(&data)?,
+        &["holds partitions (topic-0)", "__cluster_metadata-0"],
+    )?;
+    std::fs::rename(&kept, &metadata)?;
+    // All is there again.
+    let (mut server, port) = quick_server(&data)?;
+    wait_until_listening(&mut server, port)?;
+    let topics = Observer::new(&format!("127.0.0.1:{port}"))?.topics()?;
+    ensure!(topics.get("topic") == Some(&1), "{topics:?}");
+    Ok(())
+}
+
+fn refuses_a_folder_in_use() -> Result<()> {
+    let folder = TempDir::with_prefix("dohle-test-")?;
+    let data = folder.path().join("data");
+    let (mut server, port) = quick_server(&data)?;
+    wait_until_listening(&mut server, port)?;
+    let second = start_in(&data)?;
+    one_line("a second process", &second, &[&data.display().to_string(), "lock"])?;
+    let observer = Observer::new(&format!("127.0.0.1:{port}"))?;
+    observer.create_topic("topic", 1, &[])?;
+    observer.send_numbered("topic", 0, "record", 10)?;
+    Ok(())
+}
+
+/// After SIGTERM and SIGINT alike; the next start trusts what it finds.
+fn stops_in_order() -> Result<()> {
+    let folder = TempDir::with_prefix("dohle-test-")?;
+    let data = folder.path().join("data");
+    let mut expected = 0;
+    for signal in [Signal::TERM, Signal::INT, Signal::TERM] {
+        let (mut server, port) = quick_server(&data)?;
+        wait_until_listening(&mut server, port)?;
+        let observer = Observer::new(&format!("127.0.0.1:{port}"))?;
+        if expected == 0 {
+            observer.create_topic("topic", 3, &[])?;
+        }
+        observer.send_numbered("topic", 2, "record", 10)?;
+        expected += 10;
+        ensure!(observer.records("topic")?.len() == expected, "records are missing");
+        drop(observer);
+        server.signal(signal);
+        let finished = server.finish(PATIENCE)?;
+        ensure!(finished.status.success(), "{finished:?}");
+        ensure!(finished.errors.last().is_some_and(|line| line.ends_with("stopped")), "{finished:?}");
+        // Neither does it recover anything, nor is it worried.
+        for line in &finished.errors {
+            ensure!(!line.contains("recover") && !line.contains("WARN") && !line.contains("ERROR"), "{line}");
+        }
+    }
+    // One that was killed does.
+    let (mut server, port) = quick_server(&data)?;
+    wait_until_listening(&mut server, port)?;
+    server.kill();
+    let (server, _) = quick_server(&data)?;
+    server.wait_for_error(&["recovering", "was not closed in order"], PATIENCE)?;
     Ok(())
 }
 
