@@ -13,8 +13,8 @@ import (
 
 // hello sends one record to a topic that is not there yet, and reads it.
 func hello(play *driver.Play) error {
-	// Only what asks for it creates topics.
-	producer, err := newClient(play, kgo.AllowAutoTopicCreation())
+	// Only what asks for it creates topics, and a topic may take its time to be there.
+	producer, err := newClient(play, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(120))
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,10 @@ import (
 
 // hello sends one record to a topic that is not there yet, and reads it.
 func hello(play *driver.Play) error {
-	sender, err := newSender(play, sarama.NewConfig(), many)
+	config := sarama.NewConfig()
+	// A topic may take its time to be there.
+	config.Metadata.Retry.Max = 120
+	sender, err := newSender(play, config, many)
 	if err != nil {
 		return err
 	}

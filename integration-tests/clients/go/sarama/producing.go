@@ -47,8 +47,11 @@ func (sender *sender) send(message *sarama.ProducerMessage) {
 	sender.producer.Input() <- message
 }
 
-// finish waits until everything is answered.
+// finish waits until everything is answered. Only then it closes: what is to be sent again would be given up.
 func (sender *sender) finish() {
+	for range cap(sender.unanswered) {
+		sender.unanswered <- struct{}{}
+	}
 	sender.producer.AsyncClose()
 	sender.answers.Wait()
 }

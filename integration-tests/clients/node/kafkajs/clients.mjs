@@ -72,6 +72,7 @@ export class Reader {
   #consumer
   #options
   #isRunning = false
+  #without = []
   #take
   #failed
 
@@ -99,21 +100,33 @@ export class Reader {
       this.#failed = reject
       this.#take = message => {
         if (!take(message)) return
-        // From now on nothing is given to this consumer, not even what has been fetched already.
+        this.#take = undefined
         this.#consumer.pause([{ topic }])
         resolve()
       }
     })
+    this.#without = without
     if (this.#isRunning) {
       this.#consumer.resume([{ topic }])
     } else {
       this.#isRunning = true
-      const eachMessage = async ({ partition, message }) => this.#take({ partition, ...message })
-      this.#consumer.run({ ...this.#options, eachMessage }).catch(this.#failed)
+      const eachBatch = batch => this.#read(batch)
+      this.#consumer.run({ ...this.#options, eachBatchAutoResolve: false, eachBatch }).catch(this.#failed)
     }
     if (without.length > 0) this.#consumer.pause([{ topic, partitions: without }])
     for (const [partition, offset] of from) this.#consumer.seek({ topic, partition, offset })
     await ended
+  }
+
+  /** What is not taken counts as not read: it comes again when more is wanted. */
+  async #read ({ batch: { partition, messages }, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }) {
+    if (this.#without.includes(partition)) return
+    for (const message of messages) {
+      if (!this.#take || !isRunning() || isStale()) return
+      this.#take({ partition, ...message })
+      resolveOffset(message.offset)
+      await commitOffsetsIfNecessary()
+    }
   }
 
   /** Prints the next `count` records, and returns them. */

@@ -7,7 +7,6 @@ import { consumeAutomatic, consumeManual, hello } from './consuming.mjs'
 import { groupMember } from './group-member.mjs'
 import { largeRecords, payloads } from './payloads.mjs'
 import { partitioning, produceCallbacks, produceIdempotent, produceUntilTold } from './producing.mjs'
-import { refuseTransactions } from './refusals.mjs'
 import { consumeOwnOffsets, pause, seek } from './seeking.mjs'
 import { topics } from './topics.mjs'
 
@@ -26,6 +25,5 @@ await main({
   pause,
   'group-member': groupMember,
   topics,
-  admin: administer,
-  'refuse-transactions': refuseTransactions
+  admin: administer
 })

@@ -6,7 +6,7 @@ import { administer } from './administering.mjs'
 import { consumeManual, hello } from './consuming.mjs'
 import { groupMember } from './group-member.mjs'
 import { largeRecords, payloads } from './payloads.mjs'
-import { partitioning, produceCallbacks, produceIdempotent, produceUntilTold } from './producing.mjs'
+import { inFlight, partitioning, produceCallbacks, produceIdempotent, produceUntilTold } from './producing.mjs'
 import { refuseConsumerProtocol, refuseTransactions } from './refusals.mjs'
 import { consumeOwnOffsets, seek } from './seeking.mjs'
 import { topics } from './topics.mjs'
@@ -16,6 +16,7 @@ await main({
   'produce-callbacks': produceCallbacks,
   'produce-idempotent': produceIdempotent,
   'produce-until-told': produceUntilTold,
+  'in-flight': inFlight,
   partitioning,
   payloads,
   'large-records': largeRecords,

@@ -37,6 +37,15 @@ export async function produceIdempotent (play) {
   await producer.close()
 }
 
+/** A batch for each record, up to five of them on their way: so this client can without idempotence only. */
+export async function inFlight (play) {
+  events.fact('idempotent', false)
+  const producer = newProducer(play, { acks: -1 })
+  const values = Array.from({ length: play.number('records') }, (_, number) => `value-${number}`)
+  await Promise.all(values.map(value => send(producer, [{ topic: play.topic, partition: 0, value }])))
+  await producer.close()
+}
+
 /** To two partitions in turn until standard input ends, each send awaited. */
 export async function produceUntilTold (play) {
   let isTold = false
