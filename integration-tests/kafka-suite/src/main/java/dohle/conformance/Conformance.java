@@ -8,9 +8,10 @@ import java.util.List;
 public final class Conformance {
     private static final String USAGE = """
         scripts/conformance run [--peer dohle|kafka] [--module M] [--class REGEX] [--method REGEX]
-                                [--missing | --failed | --listed] [--jobs N]
-            Run tests: all that the filters leave. --missing: classes that were not run before; --failed: invocations that
-            failed the last time; --listed: invocations that are recorded as passing. --jobs: so many classes side by side.
+                                [--failed | --listed | --passed-on PEER] [--missing] [--jobs N]
+            Run tests: all that the filters leave. --failed: invocations that failed the last time; --listed: that are
+            recorded as passing; --passed-on: that passed the last time on this or another peer. --missing: none that were
+            run before, or, alone, no classes. --jobs: so many classes side by side.
         scripts/conformance record [--peer dohle|kafka]
             Take the results of runs over into the lists beside the suite, and write the ledger.
         scripts/conformance slice --turn NUMBER [--minutes N] [--jobs N]
@@ -33,7 +34,8 @@ public final class Conformance {
         try {
             System.exit(switch (arguments[0]) {
                 case "run" -> RunCommand.run(
-                    new Options(rest, "peer", "module", "class", "method", "missing!", "failed!", "listed!", "jobs"));
+                    new Options(rest, "peer", "module", "class", "method", "missing!", "failed!", "listed!",
+                        "passed-on", "jobs"));
                 case "record" -> RecordCommand.run(new Options(rest, "peer"));
                 case "slice" -> SliceCommand.run(new Options(rest, "turn", "minutes", "jobs"));
                 case "ledger" -> LedgerCommand.run(new Options(rest, "check!"));

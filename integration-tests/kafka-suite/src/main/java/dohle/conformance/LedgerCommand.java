@@ -9,8 +9,8 @@ final class LedgerCommand {
     private static final String HEAD = """
         # Compatibility with Apache Kafka 4.3
 
-        Written by `make ledger` from `integration-tests/kafka-suite/results` and `integration-tests/scenarios.yaml`; what is
-        written by hand here is lost.
+        Written by `make ledger` from `kafka-suite/results`, `scenarios.yaml` and `differential/allowances.yaml` in
+        `integration-tests`; what is written by hand here is lost.
 
         """;
 
@@ -41,7 +41,7 @@ final class LedgerCommand {
             Recorded.read(Peer.KAFKA), Recorded.read(Peer.DOHLE),
             new Capabilities(Recorded.folder().resolve("capabilities.tsv")));
         return HEAD + new KafkaTestsSection(standing).text()
-            + ClientsSection.text(suite()) + ToolsSection.text(suite(), standing);
+            + ClientsSection.text(suite()) + DeviationsSection.text(suite()) + ToolsSection.text(suite(), standing);
     }
 
     private static Path suite() {

@@ -66,8 +66,13 @@ final class Options {
 
     /** The peer; Dohle where none is named. */
     Peer peer() {
-        String name = value("peer").orElse(Peer.DOHLE.label());
+        return peer("peer");
+    }
+
+    /** A peer; Dohle where none is named. */
+    Peer peer(String option) {
+        String name = value(option).orElse(Peer.DOHLE.label());
         return Arrays.stream(Peer.values()).filter(peer -> peer.label().equals(name.toLowerCase(Locale.ROOT)))
-            .findFirst().orElseThrow(() -> new Wrong("--peer is dohle or kafka"));
+            .findFirst().orElseThrow(() -> new Wrong("--" + option + " takes dohle or kafka"));
     }
 }

@@ -2,12 +2,16 @@ package dohle.conformance;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** {@code run}: tests against a peer; the results are kept for the next run. */
 final class RunCommand {
@@ -41,16 +45,35 @@ final class RunCommand {
             .filter(test -> options.value("module").orElse(test.module()).equals(test.module()))
             .filter(test -> classes.matcher(test.simpleName()).find())
             .toList();
-        if (options.has("failed") || options.has("listed")) {
-            Result.Outcome passed = Result.Outcome.PASSED;
-            Map<Result.Id, Result> from = options.has("failed") ? known : Recorded.read(options.peer());
-            return Work.of(from.values().stream()
-                .filter(result -> options.has("failed") ? result.outcome().isFailure() : result.outcome() == passed)
-                .map(Result::id).filter(id -> methods.matcher(id.method()).find()).collect(Collectors.toSet()), tests);
+        Optional<Stream<Result>> chosen = chosen(options, known.values());
+        if (chosen.isPresent()) {
+            return Work.of(chosen.get().map(Result::id)
+                .filter(id -> methods.matcher(id.method()).find())
+                .filter(id -> !options.has("missing") || !known.containsKey(id))
+                .collect(Collectors.toSet()), tests);
         }
         return tests.stream()
             .filter(test -> !options.has("missing") || known.keySet().stream().noneMatch(test::holds))
-            .map(test -> new Work(test, options.value("method").orElse(""), java.util.Set.of()))
+            .map(test -> new Work(test, options.value("method").orElse(""), Set.of()))
             .toList();
+    }
+
+    /** Results whose invocations are to be run, if single ones are asked for. */
+    private static Optional<Stream<Result>> chosen(Options options, Collection<Result> known) throws IOException {
+        if (options.has("failed")) {
+            return Optional.of(known.stream().filter(result -> result.outcome().isFailure()));
+        }
+        if (options.has("listed")) {
+            return Optional.of(Recorded.read(options.peer()).values().stream().filter(RunCommand::passed));
+        }
+        if (options.has("passed-on")) {
+            return Optional.of(new ResultStore(Path.of(Settings.required("cache")), options.peer("passed-on"))
+                .read().values().stream().filter(RunCommand::passed));
+        }
+        return Optional.empty();
+    }
+
+    private static boolean passed(Result result) {
+        return result.outcome() == Result.Outcome.PASSED;
     }
 }
