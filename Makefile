@@ -23,7 +23,7 @@ TURN ?= $(shell git rev-list --count HEAD)
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint verify fix conformance conformance-slice ledger figures
+.PHONY: help setup build run test lint verify fix conformance conformance-slice ledger differential figures
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ conformance-slice: ## Run some minutes of those of Kafka's own tests that pass; 
 
 ledger: ## Write docs/compatibility.md
 	scripts/conformance ledger
+
+differential: build ## Compare every answer with an Apache Kafka's (ARGS="--newest", "--api Fetch", "--verbose", ...)
+	cargo build --release --locked --package dohle-integration-tests --bin differential
+	$(CARGO_TARGET_DIR)/release/differential $(ARGS)
 
 figures: build ## Measure start, idle memory and idle CPU (PEER="command" measures another broker beside)
 	scripts/figures --dohle $(DOHLE) $(if $(PEER),--peer "$(PEER)")

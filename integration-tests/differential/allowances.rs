@@ -8,10 +8,10 @@ use crate::compare::Difference;
 /// The list beside this file.
 const LIST: &str = include_str!("allowances.yaml");
 
-/// A field that may differ, or a deviation that is known.
+/// Where differences are expected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Allowance {
+struct Place {
     /// The API; all if it is missing.
     #[serde(default)]
     api: Option<String>,
@@ -26,8 +26,14 @@ pub(crate) struct Allowance {
     /// Ours; any if it is missing.
     #[serde(default)]
     dohle: Option<String>,
-    /// Why this is as it should be.
+}
+
+/// Why answers differ somewhere, as it should be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowance {
     reason: String,
+    places: Vec<Place>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,13 +71,14 @@ impl Allowances {
     pub(crate) fn judge(&self, api: &str, case: &str, difference: &Difference) -> Verdict {
         let unnamed = without_names(&difference.field);
         let is_at = |field: &str, end: &str| field == end || field.ends_with(&format!(".{end}"));
-        let matches = |allowance: &&Allowance| {
-            allowance.api.as_deref().is_none_or(|own| own == api)
-                && (is_at(&difference.field, &allowance.field) || is_at(&unnamed, &allowance.field))
-                && allowance.case.as_deref().is_none_or(|part| case.contains(part))
-                && allowance.kafka.as_deref().is_none_or(|value| value == difference.kafka)
-                && allowance.dohle.as_deref().is_none_or(|value| value == difference.dohle)
+        let is_in = |place: &Place| {
+            place.api.as_deref().is_none_or(|own| own == api)
+                && (is_at(&difference.field, &place.field) || is_at(&unnamed, &place.field))
+                && place.case.as_deref().is_none_or(|part| case.contains(part))
+                && place.kafka.as_deref().is_none_or(|value| value == difference.kafka)
+                && place.dohle.as_deref().is_none_or(|value| value == difference.dohle)
         };
+        let matches = |allowance: &&Allowance| allowance.places.iter().any(is_in);
         if self.0.own.iter().any(|allowance| matches(&allowance)) {
             return Verdict::Own;
         }
