@@ -94,7 +94,7 @@ pub(super) fn results(
     keys.into_iter().zip(outcomes).map(|(key, outcome)| {
         let result = match outcome {
             Ok(Step::Done) => (ErrorCode::None.code(), None),
-            Err((code, message)) => (code.code(), Some(message)),
+            Err((code, message)) => (code.code(), message),
             Ok(Step::Forward) => {
                 let none = (ErrorCode::UnknownServerError.code(), None);
                 decided.get(&key).cloned().unwrap_or(none)
