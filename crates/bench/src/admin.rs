@@ -167,12 +167,16 @@ impl Admin {
     /// # Errors
     /// The broker does not give one out in time.
     pub(crate) fn init_producer_id(&mut self) -> Result<Producer> {
-        let request = InitProducerIdRequest { producer_id: -1, producer_epoch: -1, ..Default::default() };
+        let request = InitProducerIdRequest { transactional_id: None, ..Default::default() };
         wait_for("a producer id", PATIENCE, ASK_EVERY, || {
             let response: InitProducerIdResponse =
                 self.call(ApiKey::InitProducerId, versions::INIT_PRODUCER_ID, &request)?;
-            let InitProducerIdResponse { producer_id, producer_epoch, .. } = response;
-            Ok((response.error_code == 0).then_some(Producer { producer_id, producer_epoch }))
+            let InitProducerIdResponse { producer_id, producer_epoch, error_code, .. } = response;
+            if may_pass(error_code) {
+                return Ok(None);
+            }
+            succeeded("a producer id", error_code)?;
+            Ok(Some(Producer { producer_id, producer_epoch }))
         })
     }
 
@@ -185,8 +189,14 @@ impl Admin {
         wait_for("coordinators", PATIENCE, ASK_EVERY, || {
             let response: FindCoordinatorResponse =
                 self.call(ApiKey::FindCoordinator, versions::FIND_COORDINATOR, &request)?;
-            let all = response.coordinators.len() == groups.len();
-            Ok((all && response.coordinators.iter().all(|coordinator| coordinator.error_code == 0)).then_some(()))
+            ensure!(response.coordinators.len() == groups.len(), "not an answer for each group");
+            for coordinator in &response.coordinators {
+                if may_pass(coordinator.error_code) {
+                    return Ok(None);
+                }
+                succeeded("a coordinator", coordinator.error_code)?;
+            }
+            Ok(Some(()))
         })
     }
 
@@ -210,6 +220,12 @@ pub(crate) fn decode_response<R: Message>(key: ApiKey, version: i16, response: &
         reader.skip_tagged_fields()?;
     }
     R::decode(&mut reader, version).with_context(|| format!("response to {key:?}"))
+}
+
+/// Whether a broker that answers so may answer otherwise soon.
+fn may_pass(error_code: i16) -> bool {
+    let passing = [ErrorCode::CoordinatorNotAvailable, ErrorCode::CoordinatorLoadInProgress];
+    passing.iter().any(|error| error.code() == error_code)
 }
 
 fn succeeded(what: &str, error_code: i16) -> Result<()> {

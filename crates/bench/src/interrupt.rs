@@ -9,14 +9,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
-/// Catches SIGINT, SIGTERM and SIGHUP from now on. The second one ends the program on the spot.
+/// Catches SIGINT, SIGTERM and SIGHUP from now on, however many come: `timeout` and terminals send some twice. SIGQUIT still ends
+/// the program on the spot, and leaves its servers running.
 ///
 /// # Errors
 /// The system refuses.
 pub(crate) fn catch() -> Result<()> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the first signal finds the flag still down.
-        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&INTERRUPTED))?;
         signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
     }
     Ok(())

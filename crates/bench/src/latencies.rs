@@ -64,7 +64,7 @@ mod tests {
         }
         assert_eq!(latencies.count(), 1000);
         assert!((latencies.micros_at(50.0) - 500.0).abs() < 1.0);
-        assert!((latencies.micros_at(99.9) - 999.0).abs() < 1.0);
+        assert!((latencies.micros_at(99.0) - 990.0).abs() < 1.0);
         let curve = latencies.curve();
         assert!(curve.windows(2).all(|pair| pair[0].micros <= pair[1].micros));
         latencies.record(Duration::from_secs(3600));

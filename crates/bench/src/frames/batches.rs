@@ -1,11 +1,18 @@
-//! Record batches of a given shape, with content that is the same in every run.
+//! Record batches of a given shape, with content that is the same in every run but for the time in it.
+
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use dohle_protocol::compression::Compression;
 use dohle_protocol::record_batch::BatchBuilder;
 
-/// The time in all records: batches are immutable, and the topics keep what is old.
-pub(crate) const TIMESTAMP_MS: i64 = 1_790_000_000_000;
+/// The time in all records, in milliseconds: when the first batch was built. What is older than a topic keeps would be deleted
+/// while it is measured.
+static TIMESTAMP_MS: LazyLock<i64> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+});
 
 /// What a batch holds.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +45,7 @@ impl Shape {
         let mut words = Words::default();
         for _ in 0..self.records {
             let value = words.value(self.value_bytes);
-            builder.record(TIMESTAMP_MS, None, Some(&value), &[]);
+            builder.record(*TIMESTAMP_MS, None, Some(&value), &[]);
         }
         let uncompressed_bytes = builder.size_bytes();
         Batch { bytes: builder.build(), records: self.records, uncompressed_bytes }
@@ -119,7 +126,7 @@ mod tests {
         assert_eq!((header.record_count, header.size_bytes()), (16, batch.bytes.len()));
         assert!(crc_is_right(&batch.bytes));
         assert_eq!(batch.uncompressed_bytes, batch.bytes.len());
-        assert_eq!(batch.bytes, Shape::plain(16, 1024).build().bytes, "the same in every run");
+        assert_eq!(batch.bytes, Shape::plain(16, 1024).build().bytes, "the same each time");
         assert!((16 * 1024..17 * 1024).contains(&batch.bytes.len()));
     }
 

@@ -18,14 +18,25 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// No wait is longer, so that Ctrl-C is seen.
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// How a connection ends when the measurement does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It sends no more, and waits for the answers to what it has sent.
+    Drained,
+    /// It is closed with whatever is under way.
+    Dropped,
+    /// It goes on until the closed loops have read every record that was produced on schedule.
+    Following,
+}
+
 /// A connection of a closed loop.
 pub(crate) struct Closed<'a> {
     /// What it asks for.
     pub(crate) exchange: &'a mut dyn Exchange,
     /// How many requests it keeps under way.
     pub(crate) in_flight: usize,
-    /// Whether the answers to its last requests are waited for.
-    pub(crate) drained: bool,
+    /// How it ends.
+    pub(crate) ending: Ending,
 }
 
 /// Connections that share one schedule, in turns.
@@ -82,11 +93,11 @@ impl Plan<'_> {
     pub(crate) fn run(self) -> Result<Outcome> {
         let poller = Poller::new()?;
         let mut lanes = Vec::new();
-        let mut undrained = Vec::new();
+        let mut endings = Vec::new();
         for closed in self.closed {
             let pace = Pace::InFlight(closed.in_flight);
             lanes.push(Lane::open(self.address, closed.exchange, pace, &poller, lanes.len())?);
-            undrained.push(!closed.drained);
+            endings.push(closed.ending);
         }
         let first_scheduled = lanes.len();
         let mut per_second = None;
@@ -94,14 +105,14 @@ impl Plan<'_> {
             per_second = Some(scheduled.per_second);
             for exchange in scheduled.exchanges {
                 lanes.push(Lane::open(self.address, exchange, Pace::Scheduled, &poller, lanes.len())?);
-                undrained.push(false);
+                endings.push(Ending::Drained);
             }
         }
         let schedule = per_second.map(|per_second| Schedule::new(Instant::now(), per_second));
         let meter = Meter::new(self.window, self.cpu);
         let (closed, scheduled) = (Tally::default(), Tally::default());
         let mut drive =
-            Drive { poller, lanes, undrained, first_scheduled, schedule, next_due: 0, meter, closed, scheduled };
+            Drive { poller, lanes, endings, first_scheduled, schedule, next_due: 0, meter, closed, scheduled };
         drive.run()?;
         let (seconds, cpu_seconds) = drive.meter.used();
         Ok(Outcome {
@@ -119,8 +130,8 @@ impl Plan<'_> {
 struct Drive<'a> {
     poller: Poller,
     lanes: Vec<Lane<'a>>,
-    /// For each lane, whether nobody waits for its last answers.
-    undrained: Vec<bool>,
+    /// For each lane, how it ends.
+    endings: Vec<Ending>,
     first_scheduled: usize,
     schedule: Option<Schedule>,
     /// Number of the request that is due next.
@@ -161,7 +172,12 @@ impl Drive<'_> {
     }
 
     fn is_drained(&self) -> bool {
-        self.lanes.iter().zip(&self.undrained).all(|(lane, undrained)| *undrained || lane.is_quiet())
+        let (read, produced) = (self.closed.moved_in_all.records, self.scheduled.moved_in_all.records);
+        self.lanes.iter().zip(&self.endings).all(|(lane, ending)| match ending {
+            Ending::Drained => lane.is_quiet(),
+            Ending::Dropped => true,
+            Ending::Following => read >= produced,
+        })
     }
 
     fn send_due(&mut self, now: Instant) -> Result<()> {
@@ -208,6 +224,6 @@ impl Drive<'_> {
                 tally.latencies.record(now.saturating_duration_since(since));
             }
         })?;
-        lane.send(&self.poller, over)
+        lane.send(&self.poller, over && self.endings[token] != Ending::Following)
     }
 }

@@ -118,8 +118,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "row  case  metric   floor  dohle  kafka  vs floor  vs kafka");
         assert_eq!(lines[1], "1    case  CPU, us  1.00   2.00   12.0   2.00x     6.00x");
-        assert!(text.contains("goal 1  case  CPU: 5x better than Kafka        met     6.00x\n"));
-        assert!(text.contains("goal 1  case  CPU: within 1.3x of the floor    missed  2.00x\n"));
+        assert!(text.contains("goal 1  case  CPU: 5x better than Kafka      met     6.00x\n"));
+        assert!(text.contains("goal 1  case  CPU: within 1.3x of the floor  missed  2.00x\n"));
         assert!(text.contains("left out: row 8, three brokers\n"));
         assert!(text.contains("FAILED: kafka in case: it ended\n"));
     }

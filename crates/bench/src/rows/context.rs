@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::load::drive::{Closed, Outcome, Plan, Scheduled};
+use crate::load::drive::{Closed, Ending, Outcome, Plan, Scheduled};
 use crate::load::exchange::Exchange;
 use crate::load::meter::Window;
 use crate::machine::memory;
@@ -103,7 +103,7 @@ impl Context<'_> {
     ) -> Result<Outcome> {
         let closed = exchanges
             .iter_mut()
-            .map(|exchange| Closed { exchange: exchange.as_mut(), in_flight, drained: true })
+            .map(|exchange| Closed { exchange: exchange.as_mut(), in_flight, ending: Ending::Drained })
             .collect();
         self.plan(window, closed, None).run()
     }

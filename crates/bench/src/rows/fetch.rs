@@ -15,7 +15,7 @@ use super::metrics::{
 use super::spec::{Goal, Guard, Sample, Spec, Wanted};
 use crate::frames::batches::{Batch, Shape};
 use crate::frames::requests::{self, FetchLimits};
-use crate::load::drive::{Closed, Outcome, Scheduled};
+use crate::load::drive::{Closed, Ending, Outcome, Scheduled};
 use crate::load::exchange::{AtEnd, Consume, Exchange, Produce};
 use crate::load::meter::Window;
 
@@ -44,7 +44,7 @@ fn stored_batch() -> Batch {
 fn fill(context: &Context<'_>, topic: &str, batch: &Batch, bytes: u64) -> Result<i64> {
     let frame = requests::produce(topic, [0], &batch.bytes, 1);
     let mut producer = Produce::new(vec![frame], batch, 1);
-    let closed = vec![Closed { exchange: &mut producer, in_flight: IN_FLIGHT, drained: true }];
+    let closed = vec![Closed { exchange: &mut producer, in_flight: IN_FLIGHT, ending: Ending::Drained }];
     // Ends with its bytes, not with its time.
     let length = std::time::Duration::from_secs(600);
     let window = Window { length, bytes_max: bytes, ..context.window(1.0) };
@@ -94,7 +94,7 @@ impl Case for Hot {
         let plain = self.name == "fetch-hot";
         Spec {
             goals: vec![goal(Wanted::TimesKafka(2.5)), goal(Wanted::WithinFloor(1.4))],
-            guard: plain.then(|| Guard { metric: CPU_PER_GB.into(), ratio_max: 2.2 }),
+            guard: plain.then(|| Guard { metric: CPU_PER_GB.into(), ratio_max: 2.5 }),
             recorded_kafka_over_floor: Some(self.recorded),
             seconds: 3.0,
             ..Spec::new(12, self.name, about, metrics)
@@ -166,7 +166,8 @@ impl Case for Cold {
 fn producing(context: &Context<'_>, topic: &str, reader: Option<&mut Consume>, bytes_max: u64) -> Result<Outcome> {
     let mut producers = producers(topic, &Shape::plain(1, 1024).build());
     let exchanges = producers.iter_mut().map(|producer| producer as &mut dyn Exchange).collect();
-    let closed = reader.into_iter().map(|exchange| Closed { exchange, in_flight: 1, drained: false }).collect();
+    let closed =
+        reader.into_iter().map(|exchange| Closed { exchange, in_flight: 1, ending: Ending::Dropped }).collect();
     let window = Window { bytes_max, ..context.scheduled_window(3.0) };
     context.plan(window, closed, Some(Scheduled { per_second: 2000.0, exchanges })).run()
 }
@@ -216,7 +217,7 @@ impl Case for FanOut {
             let mut consumers: Vec<_> = (0..CONSUMERS).map(consumer).collect();
             let closed = consumers
                 .iter_mut()
-                .map(|consumer| Closed { exchange: consumer, in_flight: 1, drained: false })
+                .map(|consumer| Closed { exchange: consumer, in_flight: 1, ending: Ending::Dropped })
                 .collect();
             let per_second = BYTES_PER_SECOND / batch.bytes.len() as f64;
             let scheduled = Scheduled { per_second, exchanges: vec![&mut producer] };

@@ -32,7 +32,7 @@ impl Case for Groups {
         let metrics = vec![
             lower(COMMIT_CPU, "broker CPU per offset commit", "us"),
             lower(STABLE, "from the first join until all groups are stable", "s"),
-            lower(STORM_CPU, "broker CPU for that", "s"),
+            lower(STORM_CPU, "broker CPU until all groups are stable", "s"),
             lower("cpu_us_per_heartbeat", "broker CPU per heartbeat", "us"),
             lower("commit_p99_us", "p99 of a commit", "us"),
             lower("resident_mb", "resident memory", "MB"),

@@ -8,7 +8,7 @@ use super::metrics::{CPU_PER_REQUEST, P99, P999, cpu_per_request, percentiles, w
 use super::spec::{Goal, Guard, Sample, Spec, Wanted};
 use crate::frames::batches::{Batch, Shape};
 use crate::frames::requests::{self, FetchLimits};
-use crate::load::drive::{Closed, Scheduled};
+use crate::load::drive::{Closed, Ending, Scheduled};
 use crate::load::end_to_end::{Sent, join};
 use crate::load::exchange::{AtEnd, Consume, Exchange, Produce};
 
@@ -94,7 +94,7 @@ impl Case for EndToEnd {
             let mut consumer = Consume::new(topic, 0, TAIL, &batch, 0, AtEnd::Wait).keeping_times();
             let exchanges = producers.iter_mut().map(|producer| producer as &mut dyn Exchange).collect();
             let scheduled = Scheduled { per_second: self.per_second, exchanges };
-            let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, drained: false }];
+            let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, ending: Ending::Following }];
             let outcome = context.plan(context.scheduled_window(4.0), closed, Some(scheduled)).run()?;
             let (begin, end) = outcome.counted;
             let mut sent = Vec::new();

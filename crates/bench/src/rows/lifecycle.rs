@@ -37,7 +37,7 @@ impl Case for StartStop {
             goals: vec![goal(START, 20.0), goal(MEMORY, 10.0)],
             seconds: 7.0,
             // A broker keeps more than the floor does, which is next to nothing: this stops what would be another order.
-            guard: Some(Guard { metric: MEMORY.into(), ratio_max: 15.0 }),
+            guard: Some(Guard { metric: MEMORY.into(), ratio_max: 20.0 }),
             ..Spec::new(18, "start-stop", "start to the first acknowledgement, memory and CPU when idle, stop", metrics)
         }
     }

@@ -13,7 +13,7 @@ use crate::admin::Admin;
 use crate::frames::batches::{Batch, Shape};
 use crate::frames::requests::{self, FetchLimits};
 use crate::interrupt::wait_for;
-use crate::load::drive::{Closed, Plan};
+use crate::load::drive::{Closed, Ending, Plan};
 use crate::load::exchange::{AtEnd, Consume, Produce};
 use crate::load::meter::Window;
 use crate::server::Running;
@@ -108,7 +108,7 @@ fn fill(running: &Running, partitions: i32, batch: &Batch, bytes: u64) -> Result
         (0..partitions).map(|partition| requests::produce(TOPIC, [partition], &batch.bytes, 1)).collect();
     let mut producer = Produce::new(frames, batch, 1);
     let window = until_bytes(bytes.max(batch.bytes.len() as u64 * u64::try_from(partitions)?));
-    let closed = vec![Closed { exchange: &mut producer, in_flight: 5, drained: true }];
+    let closed = vec![Closed { exchange: &mut producer, in_flight: 5, ending: Ending::Drained }];
     let plan = Plan { address: running.address(), cpu: running.cpu(), window, closed, scheduled: None };
     Ok(plan.run()?.closed.moved_in_all.records)
 }
@@ -120,7 +120,7 @@ fn read_back(running: &Running, batch: &Batch, ends: &[i64]) -> Result<()> {
         let mut reader = Consume::new(TOPIC, i32::try_from(partition)?, limits, batch, 0, AtEnd::Wait);
         let bytes = u64::try_from(*end)? / batch.records as u64 * batch.bytes.len() as u64;
         // Ends with the last whole batch; pieces of batches that are read twice do not count.
-        let closed = vec![Closed { exchange: &mut reader, in_flight: 1, drained: false }];
+        let closed = vec![Closed { exchange: &mut reader, in_flight: 1, ending: Ending::Dropped }];
         let window = Window { bytes_max: bytes, ..until_bytes(bytes) };
         let plan = Plan { address: running.address(), cpu: running.cpu(), window, closed, scheduled: None };
         plan.run()?;

@@ -8,7 +8,7 @@ use dohle_protocol::compression::Compression;
 use super::context::Context;
 use crate::frames::batches::{Batch, Shape, compressed_to};
 use crate::frames::requests::{self, FetchLimits};
-use crate::load::drive::{Closed, Scheduled};
+use crate::load::drive::{Closed, Ending, Scheduled};
 use crate::load::exchange::{AtEnd, Consume, Exchange, Produce};
 use crate::load::meter::Window;
 
@@ -55,7 +55,7 @@ fn fetch(context: &Context<'_>, topic: &str, batch: &Batch, window: Window) -> R
     for max_bytes in [1 << 20, 64 * 1024] {
         let limits = FetchLimits { max_bytes, max_wait_ms: 500 };
         let mut consumer = Consume::new(topic, 0, limits, batch, 0, AtEnd::BeginAgain);
-        let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, drained: true }];
+        let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, ending: Ending::Drained }];
         context.plan(window, closed, None).run()?;
     }
     // On schedule, with a consumer at the end of a partition that was empty.
@@ -64,7 +64,7 @@ fn fetch(context: &Context<'_>, topic: &str, batch: &Batch, window: Window) -> R
     let mut producer = Produce::new(vec![requests::produce(topic, [last], &single.bytes, 1)], &single, 1);
     let limits = FetchLimits { max_bytes: 1 << 20, max_wait_ms: 500 };
     let mut consumer = Consume::new(topic, last, limits, &single, 0, AtEnd::Wait);
-    let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, drained: false }];
+    let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, ending: Ending::Dropped }];
     let scheduled = Scheduled { per_second: 2000.0, exchanges: vec![&mut producer] };
     context.plan(window, closed, Some(scheduled)).run()?;
     Ok(())

@@ -14,7 +14,7 @@ use crate::admin::Admin;
 use crate::interrupt::wait_for;
 use crate::machine::process::{CpuClock, resident_bytes};
 
-const READY_LIMIT: Duration = Duration::from_secs(120);
+const READY_LIMIT: Duration = Duration::from_secs(300);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_millis(1);
 const LOG: &str = "output.log";
