@@ -8,6 +8,8 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/dohle/target
 unexport RUSTFLAGS
 
 DOHLE := $(CARGO_TARGET_DIR)/release/dohle
+BENCH := $(CARGO_TARGET_DIR)/release/dohle-bench
+BENCH_OUT := $(CARGO_TARGET_DIR)/bench
 # Passed on by `make run`: make run ARGS="--listen 0.0.0.0:9092"
 ARGS ?=
 # Passed on by `make test`: only tests whose name contains it.
@@ -23,7 +25,8 @@ TURN ?= $(shell git rev-list --count HEAD)
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint verify fix conformance conformance-slice ledger differential figures
+.PHONY: help setup build run test lint verify fix conformance conformance-slice ledger differential bench bench-quick bench-report \
+	figures
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +68,17 @@ ledger: ## Write docs/compatibility.md
 differential: build ## Compare every answer with an Apache Kafka's (ARGS="--newest", "--api Fetch", "--verbose", ...)
 	cargo build --release --locked --package dohle-integration-tests --bin differential
 	$(CARGO_TARGET_DIR)/release/differential $(ARGS)
+
+bench: build ## Measure Dohle beside Apache Kafka and the floor (ARGS="--rows 1-7 --without-kafka" and others: --help)
+	cargo build --release --locked --package dohle-bench --features librdkafka
+	$(BENCH) run --dohle $(DOHLE) --out $(BENCH_OUT) $(ARGS)
+
+bench-quick: build ## Guard the ratios to the floor: six rows in two minutes
+	cargo build --release --locked --package dohle-bench
+	$(BENCH) run --dohle $(DOHLE) --out $(BENCH_OUT)-quick --quick $(ARGS)
+
+bench-report: ## Write docs/benchmarks.md and its charts from the last `make bench`
+	$(BENCH) report --results $(BENCH_OUT)/results.json --docs docs
 
 figures: build ## Measure start, idle memory and idle CPU (PEER="command" measures another broker beside)
 	scripts/figures --dohle $(DOHLE) $(if $(PEER),--peer "$(PEER)")

@@ -24,7 +24,7 @@ use crate::{guard, interrupt, report};
 const QUICK_ROUNDS: usize = 3;
 const QUICK_SCALE: f64 = 0.6;
 const IDLE_WAIT: Duration = Duration::from_secs(10);
-const QUICK_IDLE_WAIT: Duration = Duration::from_secs(2);
+const QUICK_IDLE_WAIT: Duration = Duration::from_secs(1);
 /// Starting a server, about.
 const START_SECONDS: f64 = 4.0;
 const REAL_CLIENT: &str = "dohle-bench-librdkafka";

@@ -147,8 +147,9 @@ const REPEAT: &str = "\
 ## How to repeat it
 
 ```text
-make bench          everything, against a live Apache Kafka; results in target/bench, and this page
-make bench-quick    six rows against the floor; fails where a ratio crosses its limit
+make bench          everything, beside a live Apache Kafka; about a quarter of an hour
+make bench-report   this page and its charts, from those results
+make bench-quick    six rows beside the floor; fails where a ratio crosses its limit
 ```
 
 As root the benchmark has a network namespace of its own, with reno: other congestion controls, above all BBR, cost twice as
