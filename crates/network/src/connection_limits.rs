@@ -31,10 +31,17 @@ pub struct ConnectionLimits {
     /// Memory for responses that peers have not taken, of all connections together. Above it, connections with large
     /// responses whose peers take nothing for ten seconds are ended; above twice as much, at once.
     pub unsent_response_bytes_max: usize,
+    /// Memory for requests that have begun and not ended, of all connections together. Above it, connections with large ones
+    /// end where peers have sent for ten seconds and slowly; above twice as much, after one second; above four times as much,
+    /// at once.
+    pub unfinished_request_bytes_max: usize,
 }
 
 /// More than responses in memory ever need where peers read them: records are not among them, they stay in their files.
 const UNSENT_RESPONSE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// More than large batches on their way to us need at a time.
+const UNFINISHED_REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 impl Default for ConnectionLimits {
     /// Kafka's defaults.
@@ -50,6 +57,7 @@ impl Default for ConnectionLimits {
             request_size_max_bytes: 104_857_600,
             queued_request_bytes_max: None,
             unsent_response_bytes_max: UNSENT_RESPONSE_BYTES_MAX,
+            unfinished_request_bytes_max: UNFINISHED_REQUEST_BYTES_MAX,
         }
     }
 }

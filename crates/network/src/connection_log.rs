@@ -40,7 +40,7 @@ impl ConnectionLog {
                     tracing::warn!(listener, %peer, %reason, held_back, "closed a connection");
                 });
             }
-            CloseReason::IdleInRequest { .. } => self.idle.line(|held_back| {
+            CloseReason::IdleInRequest { .. } | CloseReason::Sluggish { .. } => self.idle.line(|held_back| {
                 tracing::warn!(listener, %peer, %reason, held_back, "closed a connection");
             }),
             CloseReason::IdleInResponse { .. } | CloseReason::NotReading { .. } => self.not_reading.line(|held_back| {

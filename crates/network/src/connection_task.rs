@@ -13,10 +13,10 @@ use crate::byte_stream::ByteStream;
 use crate::connection::Connection;
 use crate::connection_control::ConnectionControl;
 use crate::frame_buffer::{FrameBuffer, FrameHead, InvalidFrameSize, TURN_BYTES};
+use crate::held_memory::{HeldShare, Shortage};
 use crate::output::{Output, SendError};
 use crate::response::{CloseReason, Outcome, Response};
 use crate::service::Service;
-use crate::unsent_memory::UnsentShare;
 
 /// What a frame costs at least when turns are counted in bytes, so that tiny ones do not make a turn long.
 const FRAME_COST_MIN_BYTES: usize = 512;
@@ -27,10 +27,22 @@ const PENDING_MAX: usize = 512;
 /// No further request is started while those that wait have frames of this size together, as they may hold on to them.
 const PENDING_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Below this, what a peer has not taken is no matter.
-const UNSENT_SMALL_BYTES: usize = 64 * 1024;
-/// How often it is looked whether memory for unsent responses is short.
-const UNSENT_LOOK: Duration = Duration::from_secs(1);
+/// Below this, what a peer has not taken or not finished is no matter.
+const HELD_SMALL_BYTES: usize = 64 * 1024;
+/// How often it is looked whether memory that peers make us hold is short.
+const HELD_LOOK: Duration = Duration::from_secs(1);
+/// How long a peer may take nothing, or be sluggish, while it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Who sends this much in a second is not sluggish.
+const BRISK_BYTES: u128 = 256 * 1024;
+
+/// What a connection holds of the memory for all.
+pub(crate) struct HeldShares {
+    /// Responses that were not taken.
+    pub(crate) unsent: HeldShare,
+    /// Requests that were not finished.
+    pub(crate) unfinished: HeldShare,
+}
 
 /// A request that was started and whose response has not left.
 struct Pending {
@@ -68,8 +80,10 @@ pub(crate) struct ConnectionTask<S> {
     /// Frames of what is pending.
     pending_bytes: usize,
     output: Output,
-    unsent: UnsentShare,
-    unsent_timer: Option<Pin<Box<Sleep>>>,
+    held: HeldShares,
+    held_timer: Option<Pin<Box<Sleep>>>,
+    /// Since when a large request has been coming.
+    unfinished_since: Option<Instant>,
     /// Set: no frame is taken any more, and the connection ends when all was answered.
     ending: Option<CloseReason>,
     throttled_until: Option<Instant>,
@@ -88,7 +102,7 @@ impl<S: Service> ConnectionTask<S> {
         control: Arc<ConnectionControl>,
         stream: Box<dyn ByteStream>,
         input: FrameBuffer,
-        unsent: UnsentShare,
+        held: HeldShares,
         idle_max: Option<Duration>,
     ) -> Self {
         Self {
@@ -101,8 +115,9 @@ impl<S: Service> ConnectionTask<S> {
             pending_overlaps: true,
             pending_bytes: 0,
             output: Output::default(),
-            unsent,
-            unsent_timer: None,
+            held,
+            held_timer: None,
+            unfinished_since: None,
             ending: None,
             throttled_until: None,
             throttle_timer: None,
@@ -146,6 +161,7 @@ impl<S: Service> ConnectionTask<S> {
             let mut gathers = false;
             loop {
                 let frame = self.input.take(head);
+                self.unfinished_since = None;
                 cost += head.size_bytes.max(FRAME_COST_MIN_BYTES);
                 self.spent += FRAME_COST_MIN_BYTES;
                 gathers |= self.overlaps(head);
@@ -239,7 +255,7 @@ impl<S: Service> ConnectionTask<S> {
 
     async fn flush(&mut self) -> Result<(), CloseReason> {
         while !self.output.is_empty() {
-            self.unsent.set(self.output.memory_bytes());
+            self.held.unsent.set(self.output.memory_bytes());
             let sent = poll_fn(|context| match self.output.poll_send(self.stream.as_mut(), context) {
                 Poll::Ready(Ok(sent)) => Poll::Ready(Ok(sent)),
                 Poll::Ready(Err(SendError::Stream(error))) => Poll::Ready(Err(failed(&error))),
@@ -262,26 +278,71 @@ impl<S: Service> ConnectionTask<S> {
                 tokio::task::yield_now().await;
             }
         }
-        self.unsent.set(0);
-        self.unsent_timer = None;
+        self.held.unsent.set(0);
+        self.held_timer = None;
         Ok(())
     }
 
     /// Ready when the peer has taken nothing for longer than the memory for unsent responses allows.
     fn poll_not_reading(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.output.memory_bytes() < UNSENT_SMALL_BYTES {
+        if self.output.memory_bytes() < HELD_SMALL_BYTES {
             return Poll::Pending;
         }
-        let timer = self.unsent_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(UNSENT_LOOK)));
-        while timer.as_mut().poll(context).is_ready() {
-            let now = Instant::now();
-            let unread = now.saturating_duration_since(self.last_active);
-            if self.unsent.patience().is_some_and(|patience| unread >= patience) {
+        while self.poll_held_look(context).is_ready() {
+            let patience = match self.held.unsent.shortage() {
+                Shortage::None => continue,
+                Shortage::Some => PATIENCE,
+                Shortage::Severe | Shortage::Extreme => Duration::ZERO,
+            };
+            if self.last_active.elapsed() >= patience {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(now + UNSENT_LOOK);
         }
         Poll::Pending
+    }
+
+    /// Ready when the peer has sent a large request for longer, and more slowly, than the memory for such allows.
+    fn poll_sluggish(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let held_bytes = self.large_unfinished_bytes();
+        self.held.unfinished.set(held_bytes);
+        if held_bytes == 0 {
+            self.unfinished_since = None;
+            self.held_timer = None;
+            return Poll::Pending;
+        }
+        let since = *self.unfinished_since.get_or_insert_with(Instant::now);
+        while self.poll_held_look(context).is_ready() {
+            let took = since.elapsed();
+            let is_brisk = held_bytes as u128 * 1000 >= BRISK_BYTES * took.as_millis();
+            let is_given_up = match self.held.unfinished.shortage() {
+                Shortage::None => false,
+                Shortage::Some => took >= PATIENCE && !is_brisk,
+                Shortage::Severe => !is_brisk,
+                Shortage::Extreme => true,
+            };
+            if is_given_up {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// What has come of a request that is large and not whole.
+    fn large_unfinished_bytes(&self) -> usize {
+        match self.input.held_bytes() {
+            held_bytes if held_bytes >= HELD_SMALL_BYTES => held_bytes,
+            _ => 0,
+        }
+    }
+
+    /// Ready when it is time to look at the memory that peers make us hold.
+    fn poll_held_look(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let timer = self.held_timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(HELD_LOOK)));
+        if timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        timer.as_mut().reset(Instant::now() + HELD_LOOK);
+        Poll::Ready(())
     }
 
     /// Waits until something can be done; all that was ready to be sent is sent.
@@ -309,12 +370,20 @@ impl<S: Service> ConnectionTask<S> {
                     self.spent += received;
                     self.last_active = Instant::now();
                     self.control.received(received, self.last_active);
+                    self.held.unfinished.set(self.large_unfinished_bytes());
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(failed(&error))),
                 Poll::Pending => {}
             }
-        } else if !self.pending.is_empty() && self.stream.poll_closed(context).is_ready() {
+            if self.poll_sluggish(context).is_ready() {
+                return Poll::Ready(Err(CloseReason::Sluggish { received_bytes: self.input.held_bytes() }));
+            }
+        } else {
+            // It is not the peer's fault that nothing comes.
+            self.unfinished_since = None;
+        }
+        if !reads && !self.pending.is_empty() && self.stream.poll_closed(context).is_ready() {
             // While only a throttle is waited for, the end is not looked for: a peer that needs no responses (acks=0) may
             // have closed behind requests that are still to be read.
             return Poll::Ready(Err(CloseReason::PeerClosed));

@@ -20,6 +20,8 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// A frame up to this size gets its memory at once; a larger one must have sent a quarter of what it is given, so that a
 /// size prefix alone costs nothing much. A batch of the default `max.message.bytes` fits.
 const FRAME_AT_ONCE_BYTES: usize = 1024 * 1024 + BUFFER_BYTES;
+/// Whoever has sent no more than this of a request and pauses holds no more memory than that: peers may be many, and slow.
+const PAUSED_BYTES: usize = 1024;
 /// Bytes of the size prefix.
 const PREFIX_BYTES: usize = 4;
 
@@ -121,6 +123,7 @@ impl FrameBuffer {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
                     self.release_unused();
+                    self.release_most();
                     return Poll::Pending;
                 }
             }
@@ -146,8 +149,9 @@ impl FrameBuffer {
                 self.reserved = wanted;
             }
         }
-        if self.filled.capacity() == 0 {
-            self.filled = borrow(target);
+        if self.filled.capacity() == 0 || self.allocated <= PAUSED_BYTES {
+            let beginning = std::mem::replace(&mut self.filled, borrow(target));
+            self.filled.extend_from_slice(&beginning);
         } else {
             self.filled.reserve(target - held);
         }
@@ -162,10 +166,22 @@ impl FrameBuffer {
         }
         let buffer = std::mem::take(&mut self.filled);
         let allocated = std::mem::take(&mut self.allocated);
-        if allocated > 0 {
+        if allocated > PAUSED_BYTES {
             give_back(buffer, allocated);
         }
         self.release_reservation();
+    }
+
+    /// Gives the buffer back where there is little in it, which is kept in one of its own.
+    fn release_most(&mut self) {
+        if self.filled.is_empty() || self.filled.len() > PAUSED_BYTES || self.allocated <= PAUSED_BYTES {
+            return;
+        }
+        let mut beginning = BytesMut::with_capacity(PAUSED_BYTES);
+        beginning.extend_from_slice(&self.filled);
+        let mut buffer = std::mem::replace(&mut self.filled, beginning);
+        buffer.clear();
+        give_back(buffer, std::mem::replace(&mut self.allocated, PAUSED_BYTES));
     }
 
     fn release_reservation(&mut self) {

@@ -23,6 +23,7 @@ mod connection_log;
 mod connection_task;
 mod creation_rate;
 mod frame_buffer;
+mod held_memory;
 mod output;
 mod request_memory;
 mod response;
@@ -32,7 +33,6 @@ pub mod simulated;
 pub mod tcp;
 #[cfg(test)]
 mod tests;
-mod unsent_memory;
 
 pub use byte_stream::{Acceptor, ByteStream, Following};
 pub use connection::{ClientSoftware, Connection};

@@ -81,6 +81,12 @@ pub enum CloseReason {
         /// What was left of them.
         unsent_bytes: usize,
     },
+    /// The peer sent a large request slowly while the memory for those of all peers was used up.
+    #[error("{received_bytes} bytes of a request received slowly, and too much memory is used for such")]
+    Sluggish {
+        /// What had come of it.
+        received_bytes: usize,
+    },
     /// A response would have been larger than the protocol can say.
     #[error("a response of {size_bytes} bytes is too large to be sent")]
     ResponseTooLarge {

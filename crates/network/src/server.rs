@@ -21,13 +21,13 @@ use crate::connection::Connection;
 use crate::connection_control::{ConnectionControl, Traffic};
 use crate::connection_limits::ConnectionLimits;
 use crate::connection_log::ConnectionLog;
-use crate::connection_task::ConnectionTask;
+use crate::connection_task::{ConnectionTask, HeldShares};
 use crate::creation_rate::CreationRate;
 use crate::frame_buffer::FrameBuffer;
+use crate::held_memory::{HeldMemory, HeldShare};
 use crate::request_memory::RequestMemory;
 use crate::response::CloseReason;
 use crate::service::Service;
-use crate::unsent_memory::{UnsentMemory, UnsentShare};
 
 /// Waits after accepting failed for want of resources: long enough not to spin, short enough to go unnoticed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -70,7 +70,8 @@ pub struct Server {
 struct Shared {
     limits: RwLock<ConnectionLimits>,
     memory: Option<Arc<RequestMemory>>,
-    unsent: Arc<UnsentMemory>,
+    unsent: Arc<HeldMemory>,
+    unfinished: Arc<HeldMemory>,
     log: ConnectionLog,
     table: Mutex<ConnectionTable>,
     /// Told whenever a connection has ended or the limits have changed.
@@ -140,11 +141,13 @@ impl Server {
         runtime: &Handle,
     ) -> Self {
         let memory = limits.queued_request_bytes_max.map(|limit| Arc::new(RequestMemory::new(limit)));
-        let unsent = Arc::new(UnsentMemory::new(limits.unsent_response_bytes_max));
+        let unsent = Arc::new(HeldMemory::new(limits.unsent_response_bytes_max));
+        let unfinished = Arc::new(HeldMemory::new(limits.unfinished_request_bytes_max));
         let shared = Arc::new(Shared {
             limits: RwLock::new(limits),
             memory,
             unsent,
+            unfinished,
             log: ConnectionLog::default(),
             table: Mutex::default(),
             changed: Notify::new(),
@@ -421,8 +424,11 @@ impl<S: Service> Accepting<S> {
         let connection = Connection::new(id, Arc::clone(&self.name), peer_address, stream.local_address());
         let input = FrameBuffer::new(id, frame_max, self.shared.memory.clone());
         let span = tracing::debug_span!("connection", id, listener = &*self.name, peer = %peer_address);
-        let unsent = UnsentShare::new(Arc::clone(&self.shared.unsent));
-        let task = ConnectionTask::new(Arc::clone(&self.service), connection, control, stream, input, unsent, idle_max);
+        let held = HeldShares {
+            unsent: HeldShare::new(Arc::clone(&self.shared.unsent)),
+            unfinished: HeldShare::new(Arc::clone(&self.shared.unfinished)),
+        };
+        let task = ConnectionTask::new(Arc::clone(&self.service), connection, control, stream, input, held, idle_max);
         let serving = async move {
             tracing::debug!("connection opened");
             let slot = slot;

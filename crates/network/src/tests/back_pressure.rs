@@ -121,6 +121,49 @@ async fn peers_that_read_nothing_do_not_fill_the_memory() {
     drop(clients);
 }
 
+/// A peer may take its time with a large request, until those of all need more memory than there is for them.
+#[tokio::test(start_paused = true)]
+async fn peers_that_send_slowly_do_not_fill_the_memory() {
+    let limits = ConnectionLimits { unfinished_request_bytes_max: 1_000_000, ..ConnectionLimits::default() };
+    let simulation = Simulation::with_limits(8, limits);
+    let begin = async || {
+        let mut client = simulation.network.connect(CLIENTS).unwrap();
+        let whole = request(SINGLE, &format!("now x {}", "x".repeat(900_000)));
+        client.write_all(&whole[..700_000]).await.unwrap();
+        client
+    };
+    let connections = || simulation.server.counters().connections;
+    let mut clients = vec![begin().await];
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(connections(), 1, "there is memory enough");
+    clients.push(begin().await);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(connections(), 1, "whoever was slow for long ends first");
+    clients.push(begin().await);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(connections(), 2, "both have just begun");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(connections(), 1, "one less is enough");
+    // Who sends on gets through, whatever others do.
+    let mut sending = simulation.network.connect(CLIENTS).unwrap();
+    for number in 0..40 {
+        let whole = request(SINGLE, &format!("now {number} {}", "x".repeat(900_000)));
+        for part in whole.chunks(100_000) {
+            sending.write_all(part).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(text(&mut sending).await.unwrap(), number.to_string());
+    }
+    for _ in 0..10 {
+        clients.push(begin().await);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(connections() <= 6, "far too much: nobody is waited for");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(connections(), 2, "one of them, and the one that sends on");
+    drop(clients);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_busy_connection_does_not_keep_others_from_being_served() {
     let simulation = Simulation::start(6);

@@ -143,6 +143,27 @@ fn a_connection_that_waits_owns_no_buffer() {
     assert!(matches!(buffer.poll_fill(&mut stream, &mut context), Poll::Ready(Ok(4))));
     assert!(buffer.poll_fill(&mut stream, &mut context).is_pending());
     assert!(buffer.owns_buffer(), "a part of a frame is kept");
+    assert!(buffer.capacity_bytes() <= 1024, "in {} bytes", buffer.capacity_bytes());
+}
+
+#[test]
+fn a_frame_that_pauses_is_whole_in_the_end() {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut buffer = FrameBuffer::new(1, FRAME_MAX_BYTES, None);
+    let frame: Vec<u8> = (0..100_u8).collect();
+    for _ in 0..3 {
+        let bytes = 100_i32.to_be_bytes().into_iter().chain(frame.iter().copied()).collect();
+        // A pause after each few bytes.
+        let pieces = [2, 0, 2, 0, 1, 0, 50, 0, 49, 0];
+        let mut stream = ScriptedStream { bytes, pieces: pieces.into() };
+        for _ in 0..pieces.len() {
+            let _ = buffer.poll_fill(&mut stream, &mut context);
+        }
+        let head = buffer.head().unwrap().expect("all of it has come");
+        assert_eq!(buffer.take(head), &frame[..]);
+        buffer.release_unused();
+        assert!(!buffer.owns_buffer());
+    }
 }
 
 #[test]
