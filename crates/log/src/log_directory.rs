@@ -254,7 +254,24 @@ impl LogDirectory {
         Ok(())
     }
 
-    /// Gives a partition's folder a name that tells it is no longer in use: `TOPIC-P.<unique>-delete` or `-stray`.
+    /// Makes the folder of a partition that has none. It lasts once [`Self::sync_names`] has run.
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn make_partition_folder(&self, partition: &TopicPartition) -> io::Result<()> {
+        self.disk.create_directories(&self.partition_path(partition))
+    }
+
+    /// Makes the names of all folders in the directory durable: once for many that were made or renamed.
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn sync_names(&self) -> io::Result<()> {
+        self.disk.sync_directory(&self.path)
+    }
+
+    /// Gives a partition's folder a name that tells it is no longer in use: `TOPIC-P.<unique>-delete` or `-stray`. It lasts
+    /// once [`Self::sync_names`] has run.
     ///
     /// # Errors
     /// The disk's error.
@@ -265,7 +282,6 @@ impl LogDirectory {
         name.truncate(NAME_BYTES_MAX - ending.len());
         let to = self.path.join(name + &ending);
         self.disk.rename(&self.partition_path(partition), &to)?;
-        self.disk.sync_directory(&self.path)?;
         Ok(to)
     }
 

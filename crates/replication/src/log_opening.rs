@@ -28,6 +28,16 @@ pub(crate) struct Placement {
 /// A partition that is hosted now, or why it is not.
 pub(crate) type Opened = (Placement, Result<Arc<Partition>, StartError>);
 
+/// A partition with the directory that it lies in, or is to lie in.
+type Chosen = (Placement, Option<Arc<HostedDirectory>>);
+
+/// Whether a partition had a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Folder {
+    Found,
+    Made,
+}
+
 /// How many partitions a line about many of them names.
 const NAMED_MAX: usize = 10;
 
@@ -47,14 +57,21 @@ impl ReplicaManager {
                 let (manager, chunk) = (Arc::clone(self), chunk.to_vec());
                 let open = move || -> (Vec<Opened>, Vec<TopicPartition>) {
                     let mut missing = Vec::new();
-                    let open_one = |(placement, directory): (Placement, Option<Arc<HostedDirectory>>)| {
-                        let opened = match directory {
-                            Some(directory) => manager.open_log(&placement, directory, &mut missing),
-                            None => Err(StartError::NoDirectory(placement.topic_partition.clone())),
+                    let found = manager.find_or_make_folders(&chunk);
+                    let open_one = |((placement, directory), found): (Chosen, io::Result<Folder>)| {
+                        let opened = match (directory, found) {
+                            (Some(directory), Ok(folder)) => {
+                                if folder == Folder::Made && !placement.is_new {
+                                    missing.push(placement.topic_partition.clone());
+                                }
+                                manager.open_log(&placement, directory, folder)
+                            }
+                            (Some(directory), Err(error)) => Err(manager.storage(&directory, error)),
+                            (None, _) => Err(StartError::NoDirectory(placement.topic_partition.clone())),
                         };
                         (placement, opened)
                     };
-                    let opened = chunk.into_iter().map(open_one).collect();
+                    let opened = chunk.into_iter().zip(found).map(open_one).collect();
                     (opened, missing)
                 };
                 self.environment().offload.run(open)
@@ -80,7 +97,7 @@ impl ReplicaManager {
     /// For each partition the directory where it lies; for a new one the directory that the controller chose, or else the
     /// one with the fewest partitions. None for a partition that lies in a directory that is offline: it must not begin
     /// anew elsewhere. Blocks.
-    fn choose_directories(&self, placements: Vec<Placement>) -> Vec<(Placement, Option<Arc<HostedDirectory>>)> {
+    fn choose_directories(&self, placements: Vec<Placement>) -> Vec<Chosen> {
         let online: Vec<_> = self.directories().iter().filter(|directory| directory.failure().is_none()).collect();
         let mut counts: BTreeMap<DirectoryId, usize> = online.iter().map(|directory| (directory.id(), 0)).collect();
         for partition in self.partitions() {
@@ -129,17 +146,49 @@ impl ReplicaManager {
             .collect()
     }
 
-    /// Opens one log. A partition that is not new and has none begins anew, and is put into `missing`. Blocks.
+    /// The folder of each partition, made durably where there was none; nothing is done where no directory was chosen. Blocks.
+    fn find_or_make_folders(&self, chosen: &[Chosen]) -> Vec<io::Result<Folder>> {
+        let mut changed: Vec<&Arc<HostedDirectory>> = Vec::new();
+        let mut folders: Vec<io::Result<Folder>> = Vec::with_capacity(chosen.len());
+        for (placement, directory) in chosen {
+            let Some(directory) = directory else {
+                folders.push(Ok(Folder::Found));
+                continue;
+            };
+            let log_directory = directory.log_directory();
+            folders.push(log_directory.has_partition(&placement.topic_partition).and_then(|found| {
+                if found {
+                    return Ok(Folder::Found);
+                }
+                log_directory.make_partition_folder(&placement.topic_partition)?;
+                if !changed.iter().any(|known| Arc::ptr_eq(known, directory)) {
+                    changed.push(directory);
+                }
+                Ok(Folder::Made)
+            }));
+        }
+        for directory in changed {
+            let Err(error) = directory.log_directory().sync_names() else { continue };
+            for ((_, chosen), folder) in chosen.iter().zip(&mut folders) {
+                if chosen.as_ref().is_some_and(|chosen| Arc::ptr_eq(chosen, directory)) {
+                    *folder = Err(error.kind().into());
+                }
+            }
+        }
+        folders
+    }
+
+    /// Opens one log. Blocks.
     fn open_log(
         &self,
         placement: &Placement,
         directory: Arc<HostedDirectory>,
-        missing: &mut Vec<TopicPartition>,
+        folder: Folder,
     ) -> Result<Arc<Partition>, StartError> {
-        let Placement { topic_partition, topic_id, config, is_new, .. } = placement;
+        let Placement { topic_partition, topic_id, config, .. } = placement;
         let log_directory = directory.log_directory();
         let environment = self.environment();
-        let existing = log_directory.has_partition(topic_partition).map_err(|error| self.storage(&directory, error))?;
+        let existing = folder == Folder::Found;
         let open = |existing: bool| {
             // What was written down is of the log that lies here, not of one that is made now under the same name.
             let known = |offset: Offset| if existing { offset } else { Offset(0) };
@@ -167,9 +216,6 @@ impl ReplicaManager {
             }
             other => other,
         };
-        if !existing && !is_new && opened.is_ok() {
-            missing.push(topic_partition.clone());
-        }
         let log = opened.map_err(|source| {
             if let LogError::Storage { source, .. } = &source {
                 directory.fail(source);
@@ -192,7 +238,7 @@ impl ReplicaManager {
         StartError::Directory { path: directory.log_directory().path().to_owned(), source }
     }
 
-    /// Gives a partition's folder another name, `-delete` or `-stray`. Blocks.
+    /// Gives a partition's folder another name, `-delete` or `-stray`; `LogDirectory::sync_names` makes it last. Blocks.
     pub(crate) fn set_aside(
         &self,
         directory: &HostedDirectory,
@@ -214,6 +260,10 @@ impl ReplicaManager {
             for directory in manager.directories() {
                 let found =
                     directory.log_directory().partitions().map_err(|error| manager.storage(directory, error))?;
+                if !found.is_empty() && !directory.log_directory().was_cleanly_shut_down() {
+                    let path = directory.log_directory().path().display();
+                    tracing::info!(directory = %path, "recovering a log directory that was not closed in order");
+                }
                 for topic_partition in found {
                     if manager.is_placed_here(&image, &topic_partition) {
                         continue;
@@ -227,6 +277,7 @@ impl ReplicaManager {
                         "set aside the log of a partition that the cluster does not place here"
                     );
                 }
+                directory.log_directory().sync_names().map_err(|error| manager.storage(directory, error))?;
             }
             Ok(())
         };

@@ -446,6 +446,13 @@ impl ReplicaManager {
                     Err(error) => directory.fail(&error),
                 }
             }
+            for directory in manager.directories() {
+                if directory.failure().is_none()
+                    && let Err(error) = directory.log_directory().sync_names()
+                {
+                    directory.fail(&error);
+                }
+            }
             // What the checkpoints say of these partitions must not be taken for the next of the same name.
             for directory in manager.directories() {
                 for checkpoint in Checkpoint::ALL {
