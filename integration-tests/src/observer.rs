@@ -177,10 +177,13 @@ impl Observer {
     pub fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
         let what = format!("offsets of {topic}-{partition}");
         let answer = wait_for(&what, PATIENCE, || match self.consumer.fetch_watermarks(topic, partition, PATIENCE) {
-            Err(error) if is_passing(&error) => None,
-            answer => Some(answer),
+            Err(error) if is_passing(&error) => {
+                // What the client knows of the topic is old: it may have more partitions now.
+                self.leaders(topic).err().map(Err)
+            }
+            answer => Some(answer.with_context(|| what.clone())),
         });
-        answer?.context(what)
+        answer?
     }
 
     /// Everything in a topic: the records of partition 0 by offset, then those of partition 1, and so on.
@@ -302,11 +305,11 @@ impl Observer {
     }
 }
 
-/// What passes when a broker has just been started.
+/// What passes when a broker has just been started, or a topic been changed.
 fn is_passing(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
-    let code = error.rdkafka_error_code();
-    code.is_some_and(|code| [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition].contains(&code))
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition};
+    let passing = [LeaderNotAvailable, NotLeaderForPartition, UnknownPartition, UnknownTopicOrPartition];
+    error.rdkafka_error_code().is_some_and(|code| passing.contains(&code))
 }
 
 /// A record as librdkafka gives it.

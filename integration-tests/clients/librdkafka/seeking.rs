@@ -7,31 +7,27 @@ use dohle_integration_tests::events::Event;
 use dohle_integration_tests::observer::record;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::clients::{PATIENCE, POLL, Watching, consumer};
 use crate::{Play, print};
 
 const SETTINGS: [(&str, &str); 2] = [("enable.auto.commit", "false"), ("enable.partition.eof", "true")];
 
-/// Where partitions begin, so that a seek is what brings them elsewhere. A number: the library would look for the beginning or
-/// the end, and go there when the answer comes, after the seek.
-const SOMEWHERE_ELSE: Offset = Offset::Offset(2);
-
 pub(crate) fn seek(play: &Play) -> Result<()> {
     let consumer = consumer(play, Watching::default(), &SETTINGS)?;
     print(&Event::Part("beginning".to_owned()))?;
-    assign(play, &consumer, &[0], SOMEWHERE_ELSE)?;
+    start_elsewhere(play, &consumer, &[0])?;
     consumer.seek(&play.topic, 0, Offset::Beginning, PATIENCE).context("seek")?;
     report(&consumer, 3)?;
 
     print(&Event::Part("offset".to_owned()))?;
-    assign(play, &consumer, &[1], SOMEWHERE_ELSE)?;
+    start_elsewhere(play, &consumer, &[1])?;
     consumer.seek(&play.topic, 1, Offset::Offset(7), PATIENCE).context("seek")?;
     report_to_end(&consumer, &[1])?;
 
     print(&Event::Part("end".to_owned()))?;
-    assign(play, &consumer, &[0], SOMEWHERE_ELSE)?;
+    start_elsewhere(play, &consumer, &[0])?;
     consumer.seek(&play.topic, 0, Offset::End, PATIENCE).context("seek")?;
     report_to_end(&consumer, &[0])?;
     // This client knows no position before it has read a record; that there was none is what the end is.
@@ -45,7 +41,7 @@ pub(crate) fn seek(play: &Play) -> Result<()> {
         times.add_partition_offset(&play.topic, partition, Offset::Offset(1_000_000_004_500))?;
     }
     let found = consumer.offsets_for_times(times, PATIENCE).context("offsets for times")?;
-    assign(play, &consumer, &[0, 1], SOMEWHERE_ELSE)?;
+    start_elsewhere(play, &consumer, &[0, 1])?;
     for entry in found.elements() {
         entry.error()?;
         print(&Event::Offset("time".to_owned(), entry.partition(), entry.offset().to_raw().context("an offset")?))?;
@@ -68,6 +64,22 @@ pub(crate) fn pause(play: &Play) -> Result<()> {
     print(&Event::Part("resumed".to_owned()))?;
     consumer.resume(&first).context("resume")?;
     report_to_end(&consumer, &[0])
+}
+
+/// Assigns partitions and reads a record of each, so that a seek is what brings them where they are to be. Before that the
+/// library may refuse to seek, or do so and then go where it was to begin.
+fn start_elsewhere(play: &Play, consumer: &BaseConsumer<Watching>, partitions: &[i32]) -> Result<()> {
+    assign(play, consumer, partitions, Offset::Offset(2))?;
+    let mut waiting: BTreeSet<i32> = partitions.iter().copied().collect();
+    while !waiting.is_empty() {
+        match consumer.poll(POLL) {
+            None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+            Some(message) => {
+                waiting.remove(&message?.partition());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn assign(play: &Play, consumer: &BaseConsumer<Watching>, partitions: &[i32], offset: Offset) -> Result<()> {
