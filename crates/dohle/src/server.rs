@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::command_line::ServerOptions;
 use crate::tcp_network::TcpNetwork;
-use crate::{configuration, log_directories, logging};
+use crate::{configuration, log_directories, logging, tcp_network};
 
 /// How long blocked threads may hold up the end of the process once the node has stopped.
 const THREADS_END: Duration = Duration::from_secs(1);
@@ -29,6 +29,8 @@ pub(crate) struct Start {
     pub(crate) cluster_id: String,
     pub(crate) environment: Environment,
     pub(crate) loggers: Arc<dyn Loggers>,
+    /// How many files may be open, where there is a limit.
+    pub(crate) open_files_max: Option<u64>,
 }
 
 pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<ExitCode> {
@@ -41,13 +43,13 @@ pub(crate) fn run(options: &ServerOptions, started: Instant) -> anyhow::Result<E
     for listener in &config.controller_listeners {
         tracing::info!(%listener, "listener of controllers is not opened: the metadata quorum has one voter");
     }
-    raise_open_files_limit();
+    let open_files_max = raise_open_files_limit();
     let may_format = options.config.is_none();
     let cluster_id = log_directories::settle(&LiveDisk, &LiveRandomness, &config, may_format)?;
     let data = runtime("data", data_workers(&config))?;
     let control = runtime("control", 1)?;
     let environment = Environment::live(data.handle().clone(), control.handle().clone());
-    let start = Start { config, cluster_id, environment, loggers };
+    let start = Start { config, cluster_id, environment, loggers, open_files_max };
     let code = control.block_on(serve(start, started));
     // A second signal ends the process where this would take too long.
     data.shutdown_timeout(THREADS_END);
@@ -78,15 +80,21 @@ fn use_small_pages() {
     }
 }
 
-/// Every segment and every connection holds a file: the limit is raised as far as it may be.
-fn raise_open_files_limit() {
+/// Every segment and every connection holds a file: the limit is raised as far as it may be. Gives the limit that holds now,
+/// `None` where there is none.
+fn raise_open_files_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+        && let Err(error) = setrlimit(Resource::Nofile, wanted)
     {
-        tracing::warn!(%error, "cannot raise the limit of open files");
+        tracing::warn!(%error, open_files_max = limit.current, "cannot raise the limit of open files");
     }
+    let open_files_max = getrlimit(Resource::Nofile).current;
+    let connections_max = open_files_max.map(tcp_network::connections_max);
+    tracing::info!(open_files_max, connections_max, was = limit.current, "limit of open files");
+    open_files_max
 }
 
 /// SIGTERM and SIGINT.
@@ -156,8 +164,8 @@ fn announce(config: &ServerConfig, cluster_id: &str, node: &Node, started: Insta
 }
 
 async fn start_node(start: Start) -> anyhow::Result<Node> {
-    let Start { config, cluster_id, environment, loggers } = start;
-    let network = TcpNetwork::new(&config, environment.data_runtime.clone());
+    let Start { config, cluster_id, environment, loggers, open_files_max } = start;
+    let network = TcpNetwork::new(&config, open_files_max, environment.data_runtime.clone());
     let options = NodeOptions {
         environment,
         config: Arc::new(config),

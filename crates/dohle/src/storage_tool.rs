@@ -367,6 +367,28 @@ mod tests {
     }
 
     #[test]
+    fn a_node_does_not_start_with_less_than_there_was() {
+        let (disk, randomness) = (SimulatedDisk::new(7), SeededRandomness::new(7));
+        let config = config("");
+        run_format(&disk, &config, &format!("-t {CLUSTER} -s")).unwrap();
+        let settle = || log_directories::settle(&*disk, &randomness, &config, false).map_err(|error| error.to_string());
+        let partition = Path::new("/d2/orders-0");
+        disk.create_directories(partition).unwrap();
+        settle().expect("an empty folder is no data");
+        disk.replace_file(&partition.join("partition.metadata"), b"version: 0\n").unwrap();
+        let error = settle().unwrap_err();
+        assert!(
+            error.contains("/d2 holds partitions (orders-0), but the metadata that tells of them is gone"),
+            "{error}"
+        );
+        disk.create_directories(Path::new("/d1/__cluster_metadata-0")).unwrap();
+        settle().unwrap();
+        disk.remove_file(Path::new("/d2/meta.properties")).unwrap();
+        let error = settle().unwrap_err();
+        assert!(error.contains("/d2 holds data (orders-0) but no meta.properties"), "{error}");
+    }
+
+    #[test]
     fn a_node_without_a_file_formats_its_folder() {
         let disk = SimulatedDisk::new(1);
         let config = ServerConfig::zero_config(None).unwrap();

@@ -14,12 +14,14 @@ use tokio::runtime::Handle;
 #[derive(Debug)]
 pub(crate) struct TcpNetwork {
     options: TcpOptions,
+    connections_max: Option<usize>,
     /// Where connections are served.
     runtime: Handle,
 }
 
 impl TcpNetwork {
-    pub(crate) fn new(config: &ServerConfig, runtime: Handle) -> Self {
+    /// `open_files_max` is how many files this process may have open.
+    pub(crate) fn new(config: &ServerConfig, open_files_max: Option<u64>, runtime: Handle) -> Self {
         // Kafka's default sizes would keep the kernel from adapting the buffers to each connection; who sets a size gets it.
         let buffer_bytes = |name: &str, value: i32| match config.origin(name) {
             ConfigSource::Default => None,
@@ -30,7 +32,8 @@ impl TcpNetwork {
             receive_buffer_bytes: buffer_bytes("socket.receive.buffer.bytes", config.socket_receive_buffer_bytes),
             send_buffer_bytes: buffer_bytes("socket.send.buffer.bytes", config.socket_send_buffer_bytes),
         };
-        Self { options, runtime }
+        let connections_max = open_files_max.map(|files| usize::try_from(connections_max(files)).unwrap_or(usize::MAX));
+        Self { options, connections_max, runtime }
     }
 
     /// Binds all addresses to one port. Those that this system does not have are left out, as long as one is there.
@@ -93,6 +96,16 @@ impl Listen for TcpNetwork {
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
         Box::pin(addresses_of(host))
     }
+
+    fn connections_max(&self) -> Option<usize> {
+        self.connections_max
+    }
+}
+
+/// How many connections there may be where so many files may be open. The rest is for logs: whoever opens connections until
+/// no file is left would otherwise have the next segment fail, and with it the log directory.
+pub(crate) fn connections_max(open_files_max: u64) -> u64 {
+    open_files_max / 4 * 3
 }
 
 #[cfg(test)]
@@ -114,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn all_addresses_of_a_host_get_one_port() {
         let config = ServerConfig::zero_config(None).unwrap();
-        let network = TcpNetwork::new(&config, Handle::current());
+        let network = TcpNetwork::new(&config, None, Handle::current());
         for host in [Some("localhost"), Some("127.0.0.1"), None] {
             let acceptors = network.listen(&listener(host)).await.unwrap();
             let ports: Vec<_> = acceptors.iter().map(|acceptor| acceptor.local_address().port()).collect();
