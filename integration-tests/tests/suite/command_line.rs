@@ -159,7 +159,7 @@ fn refuses_what_is_wrong() -> Result<()> {
         (
             "no limit of connections",
             "max.connections.per.ip.overrides=127.0.0.1:many",
-            &["max.connections.per.ip.overrides", "127.0.0.1:many", "number"],
+            &["max.connections.per.ip.overrides", "127.0.0.1:many", "host:count"],
         ),
         (
             "security that is not there",

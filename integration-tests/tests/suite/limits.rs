@@ -180,14 +180,14 @@ fn memory_for_requests() -> Result<()> {
 
 /// Connections until no more are taken: files are left for logs.
 fn open_files() -> Result<()> {
-    let (broker, mut witness) = start(BrokerOptions { open_files_max: Some(400), ..BrokerOptions::default() })?;
+    let (broker, mut witness) = start(BrokerOptions { open_files_max: Some(800), ..BrokerOptions::default() })?;
     explained(&broker, || {
-        broker.wait_for_log(&["limit of open files", "open_files_max=400", "connections_max=300"])?;
+        broker.wait_for_log(&["limit of open files", "open_files_max=800", "connections_max=600"])?;
         let observer = Observer::new(&broker.bootstrap())?;
         observer.topics()?;
         let mut connections = Vec::new();
         // Some wait in the backlog.
-        for _ in 0..330 {
+        for _ in 0..630 {
             let mut connection = RawConnection::to(&broker.bootstrap())?;
             connection.send(&frame(&metadata_request(TOPIC)))?;
             connections.push(connection);
