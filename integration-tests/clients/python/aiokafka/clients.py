@@ -21,7 +21,7 @@ def error_name(error):
 
 
 class Sender:
-    """A producer that prints what is acknowledged; `async with` starts and ends it. A send that fails ends the program."""
+    """Prints what is acknowledged; `async with` starts and ends the producer. A send that fails ends the program."""
 
     def __init__(self, play, unanswered=sys.maxsize, **settings):
         """At most `unanswered` sends are on their way."""

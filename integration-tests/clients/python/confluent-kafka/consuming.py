@@ -62,7 +62,8 @@ def manual(play):
         positions[message.partition()] = message.offset() + 1
     events.part("callback")
     offsets = [
-        TopicPartition(play.topic, partition, offset, metadata="read by hand") for partition, offset in positions.items()
+        TopicPartition(play.topic, partition, offset, metadata="read by hand")
+        for partition, offset in positions.items()
     ]
     second.commit(offsets=offsets, asynchronous=True)
     while not answered:

@@ -27,7 +27,7 @@ def topics(play):
 
 
 def error_of(ask):
-    """The name of an answer's error, `ok` if it has none. Some are raised, some are returned: as a class, or as text."""
+    """The name of an answer's error, `ok` if it has none. Some are raised, some returned: as a class, or as text."""
     try:
         answer = ask()
     except KafkaError as error:

@@ -1,4 +1,4 @@
-"""What a driver prints: one event a line, its fields separated by tabs. `integration-tests/README.md` describes them."""
+"""What a driver prints: an event a line, its fields separated by tabs. `integration-tests/README.md` describes it."""
 
 import sys
 import threading
