@@ -228,7 +228,9 @@ impl Run<'_> {
                 interrupt::check()?;
                 self.progress.note(&format!("{name} fails in {}: {error:#}", case.spec().name));
                 self.progress.note(&self.slots[index].last_words());
-                self.case().failures.insert(name, format!("{error:#}"));
+                // The first line says what; what the server says is not for the record.
+                let reason = format!("{error:#}").lines().next().unwrap_or_default().to_owned();
+                self.case().failures.insert(name, reason);
                 self.slots[index].discard()?;
                 Ok(None)
             }

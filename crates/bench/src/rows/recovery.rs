@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 
 use super::Case;
@@ -140,6 +140,6 @@ fn until_bytes(bytes_max: u64) -> Window {
 /// It is not acknowledged in time, or the server ends.
 pub(super) fn await_acknowledged(running: &mut Running, admin: &mut Admin, frame: &[u8]) -> Result<()> {
     wait_for("an acknowledgement", LIMIT, Duration::from_millis(1), || Ok(admin.produce(frame).ok()))
-        .with_context(|| running.last_words())?;
+        .map_err(|error| running.explained(&error))?;
     Ok(())
 }

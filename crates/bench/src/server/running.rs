@@ -93,7 +93,7 @@ impl Running {
             let Ok(mut admin) = Admin::connect(self.address) else { return Ok(None) };
             Ok(admin.api_versions().is_ok().then_some(admin))
         });
-        outcome.with_context(|| self.last_words())
+        outcome.map_err(|error| self.explained(&error))
     }
 
     /// Asks it to end (SIGTERM), waits for that, and gives back how long it took.
@@ -104,7 +104,7 @@ impl Running {
         let began = Instant::now();
         self.signal(Signal::TERM)?;
         wait_for(&format!("end of {}", self.name), STOP_LIMIT, ASK_EVERY, || Ok(self.child.try_wait()?))
-            .with_context(|| self.last_words())?;
+            .map_err(|error| self.explained(&error))?;
         Ok(began.elapsed())
     }
 
@@ -118,7 +118,12 @@ impl Running {
         Ok(())
     }
 
-    /// The end of its output, for a failure to show.
+    /// What failed, and below it the end of what the server says.
+    pub(crate) fn explained(&self, error: &anyhow::Error) -> anyhow::Error {
+        anyhow::anyhow!("{error:#}\n{}", self.last_words())
+    }
+
+    /// The end of its output.
     pub(crate) fn last_words(&self) -> String {
         let text =
             std::fs::read(&self.log).map_or_else(|_| String::new(), |text| String::from_utf8_lossy(&text).into());
