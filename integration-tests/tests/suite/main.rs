@@ -2,6 +2,7 @@
 
 mod admin;
 mod command_line;
+mod configs;
 mod consuming;
 mod data_tools;
 mod dump_log;
@@ -52,6 +53,7 @@ fn main() -> anyhow::Result<ExitCode> {
     trials.extend(limits::trials(&suite));
     trials.extend(scale::trials(&suite));
     trials.extend(command_line::trials(&suite));
+    trials.extend(configs::trials(&suite));
     let conclusion = libtest_mimic::run(&arguments, trials);
     suite.end();
     Ok(conclusion.exit_code())
