@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 /**
  * Why a test that passes on Kafka does not pass on Dohle: which capability it waits for. Rules in a file say so, one a line,
  * and the first that fits is taken: what it waits for, a tab, a pattern for the module and the invocation, a tab, a pattern
- * for how it failed; a line that begins with {@code #} is a comment.
+ * for how it failed and the keys of the requests that were sent; a line that begins with {@code #} is a comment.
  */
 final class Capabilities {
     private record Rule(String capability, Pattern test, Pattern failure) {}
@@ -33,7 +33,7 @@ final class Capabilities {
     /** What the test waits for; empty if no rule says so. */
     Optional<String> missing(Result result) {
         String test = result.id().module() + " " + result.id();
-        String failure = result.outcome().label() + " " + result.reason();
+        String failure = result.outcome().label() + " " + result.reason() + " apis=," + result.apis() + ",";
         return rules.stream().filter(rule -> rule.test().matcher(test).find() && rule.failure().matcher(failure).find())
             .map(Rule::capability).findFirst();
     }

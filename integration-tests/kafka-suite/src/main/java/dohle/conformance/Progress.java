@@ -11,14 +11,17 @@ import java.util.stream.Collectors;
 final class Progress {
     private final List<Work> all;
     private final Estimate estimate;
+    private final double budget;
     private final Map<Result.Outcome, Integer> total = new EnumMap<>(Result.Outcome.class);
     private final long began = System.nanoTime();
     private double expectedSoFar;
     private int count;
 
-    Progress(List<Work> all, Estimate estimate) {
+    /** @param budget seconds after which no more work is begun */
+    Progress(List<Work> all, Estimate estimate, double budget) {
         this.all = all;
         this.estimate = estimate;
+        this.budget = budget;
     }
 
     /** Prints what became of a piece of work. */
@@ -26,7 +29,8 @@ final class Progress {
         count++;
         expectedSoFar += estimate.seconds(work);
         double expected = all.stream().mapToDouble(estimate::seconds).sum();
-        double left = (expected - expectedSoFar) * seconds() / expectedSoFar;
+        double left = Math.min(
+            (expected - expectedSoFar) * seconds() / expectedSoFar, Math.max(0, budget - seconds()));
         Map<Result.Outcome, Long> outcomes =
             results.stream().collect(Collectors.groupingBy(Result::outcome, Collectors.counting()));
         outcomes.forEach((outcome, number) -> total.merge(outcome, number.intValue(), Integer::sum));

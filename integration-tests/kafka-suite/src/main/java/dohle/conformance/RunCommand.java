@@ -27,7 +27,7 @@ final class RunCommand {
         SortedMap<Result.Id, Result> earlier = new TreeMap<>(Recorded.read(Peer.KAFKA));
         earlier.putAll(Recorded.read(peer));
         earlier.putAll(known);
-        Progress progress = new Progress(all, new Estimate(earlier));
+        Progress progress = new Progress(all, new Estimate(earlier), Double.MAX_VALUE);
         int[] failures = {0};
         new Workers(peer, cache, options.number("jobs", 1, 1), true).run(all, work -> true, (work, results) -> {
             store.add(work, results);

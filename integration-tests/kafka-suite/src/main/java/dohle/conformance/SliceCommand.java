@@ -32,7 +32,7 @@ final class SliceCommand {
         System.out.printf("%d invocations pass; turn %d begins with %s%n", passing.size(), turn, slice.describe());
 
         Estimate estimate = new Estimate(recorded);
-        Progress progress = new Progress(all, estimate);
+        Progress progress = new Progress(all, estimate, budget);
         Set<Result.Id> failed = new TreeSet<>();
         int[] taken = {0};
         new Workers(Peer.DOHLE, Path.of(Settings.required("cache")), jobs, false).run(
