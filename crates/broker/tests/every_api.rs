@@ -15,7 +15,7 @@ use requests::{GROUP, TOPIC, errors, request};
 use simulation::{Client, World, simulate};
 
 /// What Kafka 4.3 advertises of the APIs that are served.
-const ADVERTISED: [(ApiKey, i16, i16); 44] = [
+const ADVERTISED: [(ApiKey, i16, i16); 46] = [
     (ApiKey::Produce, 0, 13),
     (ApiKey::Fetch, 4, 18),
     (ApiKey::ListOffsets, 1, 11),
@@ -29,6 +29,7 @@ const ADVERTISED: [(ApiKey, i16, i16); 44] = [
     (ApiKey::SyncGroup, 0, 5),
     (ApiKey::DescribeGroups, 0, 6),
     (ApiKey::ListGroups, 0, 5),
+    (ApiKey::SaslHandshake, 0, 1),
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
@@ -42,6 +43,7 @@ const ADVERTISED: [(ApiKey, i16, i16); 44] = [
     (ApiKey::AlterConfigs, 0, 2),
     (ApiKey::AlterReplicaLogDirs, 1, 2),
     (ApiKey::DescribeLogDirs, 1, 5),
+    (ApiKey::SaslAuthenticate, 0, 2),
     (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::ElectLeaders, 0, 2),
@@ -74,6 +76,8 @@ fn expected_error(api: ApiKey, version: i16) -> ErrorCode {
         ApiKey::OffsetDelete => ErrorCode::GroupIdNotFound,
         ApiKey::Heartbeat | ApiKey::LeaveGroup | ApiKey::SyncGroup => ErrorCode::UnknownMemberId,
         ApiKey::DescribeAcls | ApiKey::CreateAcls | ApiKey::DeleteAcls => ErrorCode::SecurityDisabled,
+        // No listener authenticates.
+        ApiKey::SaslHandshake | ApiKey::SaslAuthenticate => ErrorCode::IllegalSaslState,
         ApiKey::ElectLeaders => ErrorCode::ElectionNotNeeded,
         ApiKey::DescribeUserScramCredentials => ErrorCode::ResourceNotFound,
         ApiKey::AlterClientQuotas | ApiKey::AlterUserScramCredentials => ErrorCode::UnsupportedVersion,

@@ -16,14 +16,15 @@ use dohle_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use dohle_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use dohle_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use dohle_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use dohle_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use dohle_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use dohle_protocol::messages::{
     AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
     DeleteRecordsRequest, DeleteRecordsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
     DescribeProducersRequest, DescribeProducersResponse, FetchRequest, FetchResponse, JoinGroupResponse,
     ListOffsetsRequest, ListOffsetsResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest,
+    OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use dohle_protocol::record_batch::BatchBuilder;
 use dohle_protocol::{ApiKey, ErrorCode};
@@ -489,6 +490,66 @@ fn a_topic_is_listed_once_however_often_it_is_named() {
         let found: Vec<_> =
             response.topics[0].partitions.iter().map(|found| (found.partition_index, found.error_code)).collect();
         assert_eq!(found, [(0, ErrorCode::InvalidRequest.code()), (1, 0)]);
+        node.shutdown().await;
+    });
+}
+
+#[test]
+fn a_level_of_isolation_that_nobody_knows_is_refused_for_each_partition_as_it_was_asked_for() {
+    simulate(11, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        client.create_topic(TOPIC, 1, &[]).await.unwrap();
+        let asked = |indexes: &[i32]| ListOffsetsTopic {
+            name: TOPIC.to_owned(),
+            partitions: indexes
+                .iter()
+                .map(|index| ListOffsetsPartition {
+                    partition_index: *index,
+                    current_leader_epoch: -1,
+                    timestamp: EARLIEST,
+                })
+                .collect(),
+        };
+        let topics = vec![asked(&[0, 0]), asked(&[9]), asked(&[])];
+        for isolation_level in [-1, 2] {
+            let request =
+                ListOffsetsRequest { replica_id: -1, isolation_level, topics: topics.clone(), ..Default::default() };
+            let response: ListOffsetsResponse = client.call(ApiKey::ListOffsets, 7, &request).await.unwrap();
+            let found: Vec<Vec<_>> = response
+                .topics
+                .iter()
+                .map(|topic| topic.partitions.iter().map(|found| (found.partition_index, found.error_code)).collect())
+                .collect();
+            let unknown = ErrorCode::UnknownServerError.code();
+            assert_eq!(found, [vec![(0, unknown), (0, unknown)], vec![(9, unknown)], vec![]]);
+        }
+        node.shutdown().await;
+    });
+}
+
+#[test]
+fn an_epoch_below_none_is_one_that_has_gone() {
+    simulate(12, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        client.create_topic(TOPIC, 1, &[]).await.unwrap();
+        for (current_leader_epoch, error) in
+            [(-2, ErrorCode::FencedLeaderEpoch), (-1, ErrorCode::None), (1, ErrorCode::UnknownLeaderEpoch)]
+        {
+            let partitions =
+                vec![ListOffsetsPartition { partition_index: 0, current_leader_epoch, timestamp: EARLIEST }];
+            let topics = vec![ListOffsetsTopic { name: TOPIC.to_owned(), partitions }];
+            let request = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+            let listed: ListOffsetsResponse = client.call(ApiKey::ListOffsets, 7, &request).await.unwrap();
+            let partitions = vec![OffsetForLeaderPartition { partition: 0, current_leader_epoch, leader_epoch: 0 }];
+            let topics = vec![OffsetForLeaderTopic { topic: TOPIC.to_owned(), partitions }];
+            let request = OffsetForLeaderEpochRequest { replica_id: -1, topics };
+            let ended: OffsetForLeaderEpochResponse =
+                client.call(ApiKey::OffsetForLeaderEpoch, 4, &request).await.unwrap();
+            let found = (listed.topics[0].partitions[0].error_code, ended.topics[0].partitions[0].error_code);
+            assert_eq!(found, (error.code(), error.code()), "{current_leader_epoch}");
+        }
         node.shutdown().await;
     });
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dohle_metadata::PartitionImage;
 use dohle_model::{BrokerId, PartitionIndex, TopicName, Uuid};
+use dohle_protocol::messages::describe_topic_partitions_request::TopicRequest;
 use dohle_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -24,17 +25,22 @@ pub(crate) async fn handle(
     context: &RequestContext<'_>,
     request: DescribeTopicPartitionsRequest,
 ) -> Answer<DescribeTopicPartitionsResponse> {
-    let mut names: BTreeSet<String> = request.topics.into_iter().map(|topic| topic.name).collect();
-    let all = names.is_empty();
+    let all = request.topics.is_empty();
+    let is_named = |name: &str| request.topics.iter().any(|topic| topic.name == name);
+    if is_named("") {
+        return Answer::Now(refuse(request.topics, ErrorCode::UnknownServerError));
+    }
+    // The cursor names a topic that was not asked for, or no partition.
+    if request.cursor.as_ref().is_some_and(|at| at.partition_index < 0 || !(all || is_named(&at.topic_name))) {
+        return Answer::Now(refuse(request.topics, ErrorCode::InvalidRequest));
+    }
+    let mut names: BTreeSet<String> = if all {
+        context.image.topics().map(|topic| topic.name.as_str().to_owned()).collect()
+    } else {
+        request.topics.into_iter().map(|topic| topic.name).collect()
+    };
     let (first_topic, first_index) =
         request.cursor.map_or_else(Default::default, |cursor| (cursor.topic_name, cursor.partition_index));
-    let is_foreign = !all && !first_topic.is_empty() && !names.contains(&first_topic);
-    if is_foreign || first_index < 0 {
-        return Answer::Now(refuse(names));
-    }
-    if all {
-        names = context.image.topics().map(|topic| topic.name.as_str().to_owned()).collect();
-    }
     let names = names.split_off(&first_topic);
     let limit = request.response_partition_limit.min(context.broker.config.max_request_partition_size_limit).max(1);
     let mut left = usize::try_from(limit).unwrap_or(1);
@@ -101,14 +107,14 @@ fn describe(
     }
 }
 
-/// The cursor names a topic that was not asked for, or no partition.
-fn refuse(names: BTreeSet<String>) -> DescribeTopicPartitionsResponse {
-    let refuse = |name| DescribeTopicPartitionsResponseTopic {
+/// The same error for every topic, as often as it is named.
+fn refuse(topics: Vec<TopicRequest>, error: ErrorCode) -> DescribeTopicPartitionsResponse {
+    let refuse = |topic: TopicRequest| DescribeTopicPartitionsResponseTopic {
         topic_authorized_operations: i32::MIN,
-        ..failed(ErrorCode::InvalidRequest, name)
+        ..failed(error, topic.name)
     };
     DescribeTopicPartitionsResponse {
-        topics: names.into_iter().map(refuse).collect(),
+        topics: topics.into_iter().map(refuse).collect(),
         ..DescribeTopicPartitionsResponse::default()
     }
 }

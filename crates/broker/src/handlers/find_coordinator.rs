@@ -16,19 +16,35 @@ const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
 
-/// Kafka's words.
+/// Share coordinators may be asked for from this version on.
+const SHARE_FROM: i16 = 6;
+/// Several coordinators may be asked for from this version on.
+const SEVERAL_FROM: i16 = 4;
+
+/// What Kafka says of a coordinator that it gives, in versions with one.
+const FOUND: &str = "NONE";
+/// What Kafka says of one that it does not give, in versions with one.
 const NOT_AVAILABLE: &str = "The coordinator is not available.";
+/// What Kafka says of a request that it cannot make sense of.
+const INVALID: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                       message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Answers each key with the leader of its partition of the coordinator's topic, creating the topic on first use.
 pub(crate) async fn handle(
     context: &RequestContext<'_>,
     request: FindCoordinatorRequest,
 ) -> Answer<FindCoordinatorResponse> {
-    if context.header.api_version < 4 {
+    if context.header.api_version < SEVERAL_FROM {
         let found = find(context, request.key, request.key_type);
+        let message = match ErrorCode::from_code(found.error_code) {
+            Some(ErrorCode::None) => FOUND.to_owned(),
+            Some(ErrorCode::CoordinatorNotAvailable) => NOT_AVAILABLE.to_owned(),
+            Some(ErrorCode::InvalidRequest) => INVALID.to_owned(),
+            _ => found.error_message.unwrap_or_default(),
+        };
         return Answer::Now(FindCoordinatorResponse {
             error_code: found.error_code,
-            error_message: found.error_message,
+            error_message: Some(message),
             node_id: found.node_id,
             host: found.host,
             port: found.port,
@@ -39,6 +55,7 @@ pub(crate) async fn handle(
     Answer::Now(FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() })
 }
 
+/// As versions with several coordinators have it: mostly without a word.
 fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator {
     let refuse = |key: String, error: ErrorCode, message: &str| Coordinator {
         key,
@@ -54,15 +71,16 @@ fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator 
         TRANSACTION => {
             return refuse(key, ErrorCode::UnsupportedVersion, "Transactions are not supported by this broker yet.");
         }
+        SHARE if context.header.api_version < SHARE_FROM => return refuse(key, ErrorCode::InvalidRequest, ""),
         SHARE => {
             return refuse(key, ErrorCode::UnsupportedVersion, "Share groups are not supported by this broker yet.");
         }
-        other => return refuse(key, ErrorCode::InvalidRequest, &format!("Unknown coordinator type {other}.")),
+        _ => return refuse(key, ErrorCode::InvalidRequest, INVALID),
     }
     let partition = context.broker.groups.partition_for(&key);
     let Some(topic) = context.image.topic(CONSUMER_OFFSETS) else {
         context.broker.topic_creation.create_consumer_offsets_in_background();
-        return refuse(key, ErrorCode::CoordinatorNotAvailable, NOT_AVAILABLE);
+        return refuse(key, ErrorCode::CoordinatorNotAvailable, "");
     };
     let endpoint = topic
         .partition(dohle_model::PartitionIndex(partition))
@@ -76,8 +94,8 @@ fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator 
             host,
             port: i32::from(port),
             error_code: ErrorCode::None.code(),
-            error_message: None,
+            error_message: Some(String::new()),
         },
-        None => refuse(key, ErrorCode::CoordinatorNotAvailable, NOT_AVAILABLE),
+        None => refuse(key, ErrorCode::CoordinatorNotAvailable, ""),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dohle_model::{LeaderEpoch, Offset, PartitionIndex};
-use dohle_protocol::messages::list_offsets_request::ListOffsetsPartition;
+use dohle_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use dohle_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use dohle_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
@@ -34,12 +34,19 @@ const SINCE: [(i64, i16); 6] = [
 
 /// The replica id of consumers.
 const CONSUMER: i32 = -1;
+/// The leader epoch of clients that know none. Any other number is an epoch, if one that has long gone.
+const NO_LEADER_EPOCH: i32 = -1;
+/// Reading what is committed by the log alone, or by transactions as well.
+const ISOLATION_LEVELS: std::ops::RangeInclusive<i8> = 0..=1;
 /// Earlier versions know LEADER_NOT_AVAILABLE instead.
 const OFFSET_NOT_AVAILABLE_FROM: i16 = 5;
 
 /// Answers each partition by itself, and each topic and partition once: a partition that is named more than once is refused.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsRequest) -> Answer<ListOffsetsResponse> {
     let version = context.header.api_version;
+    if !ISOLATION_LEVELS.contains(&request.isolation_level) {
+        return Answer::Now(refuse_all(request, ErrorCode::UnknownServerError));
+    }
     let duplicates = duplicates(&request);
     let mut refused = BTreeSet::new();
     let mut topics: Vec<ListOffsetsTopicResponse> = Vec::with_capacity(request.topics.len());
@@ -68,6 +75,15 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: ListOffsetsReq
     }
     topics.retain(|topic| !topic.partitions.is_empty());
     Answer::Now(ListOffsetsResponse { topics, ..ListOffsetsResponse::default() })
+}
+
+/// The same error for every partition, in the form of the request.
+fn refuse_all(request: ListOffsetsRequest, error: ErrorCode) -> ListOffsetsResponse {
+    let refuse = |topic: ListOffsetsTopic| ListOffsetsTopicResponse {
+        name: topic.name,
+        partitions: topic.partitions.iter().map(|asked| respond(asked.partition_index, Err(error))).collect(),
+    };
+    ListOffsetsResponse { topics: request.topics.into_iter().map(refuse).collect(), ..ListOffsetsResponse::default() }
 }
 
 /// Partitions that a request names more than once.
@@ -107,7 +123,7 @@ fn lookup(
     version: i16,
     replica_id: i32,
 ) -> Result<Found, ErrorCode> {
-    let requested = (asked.current_leader_epoch >= 0).then_some(LeaderEpoch(asked.current_leader_epoch));
+    let requested = Some(asked.current_leader_epoch).filter(|epoch| *epoch != NO_LEADER_EPOCH).map(LeaderEpoch);
     let leader_epoch = partition.check_leadership(requested).map_err(|error| error.error_code())?;
     let reader = partition.reader();
     // Whether a consumer reads committed records alone makes no difference while no transaction can be open.

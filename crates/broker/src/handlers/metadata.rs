@@ -38,11 +38,15 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: MetadataReques
         Some(topics) => {
             let is_named = |topic: &MetadataRequestTopic| topic.name.is_some() && topic.topic_id.is_zero();
             if version < TOPIC_IDS_FROM && !topics.iter().all(is_named) {
-                return Answer::Now(refuse(topics));
+                return Answer::Now(refuse(topics, ErrorCode::InvalidRequest));
             }
             let ids: BTreeSet<_> = topics.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero()).collect();
             // One id makes Kafka look at ids alone.
             if ids.is_empty() {
+                if topics.iter().any(|topic| topic.name.is_none()) {
+                    // Kafka trips over it.
+                    return Answer::Now(refuse(topics, ErrorCode::UnknownServerError));
+                }
                 let create = context.broker.config.auto_create_topics_enable
                     && (version < AUTO_CREATION_CHOICE_FROM || request.allow_auto_topic_creation);
                 topics_by_name(context, topics, create, authorized)
@@ -79,11 +83,11 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: MetadataReques
     })
 }
 
-/// The answer to a request that asks in a way that its version does not have.
-fn refuse(topics: Vec<MetadataRequestTopic>) -> MetadataResponse {
+/// The answer to a request that asks in a way that there is not, or not in its version.
+fn refuse(topics: Vec<MetadataRequestTopic>, error: ErrorCode) -> MetadataResponse {
     let refuse = |topic: MetadataRequestTopic| MetadataResponseTopic {
         is_internal: false,
-        ..failed(ErrorCode::InvalidRequest, Some(topic.name.unwrap_or_default()), topic.topic_id)
+        ..failed(error, Some(topic.name.unwrap_or_default()), topic.topic_id)
     };
     MetadataResponse { topics: topics.into_iter().map(refuse).collect(), ..MetadataResponse::default() }
 }

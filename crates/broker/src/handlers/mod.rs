@@ -43,6 +43,8 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod unregister_broker;
 mod update_features;
@@ -62,6 +64,8 @@ pub(crate) enum Answer<R> {
     Now(R),
     /// A response that comes later; the connection's next frames may be decoded meanwhile only where the API overlaps.
     Later(BoxFuture<'static, R>),
+    /// None: the request says what Kafka cannot read, and the connection ends as where nothing can be read at all. Why.
+    Malformed(&'static str),
 }
 
 /// Declares the handlers that take and give one generated message each.
@@ -145,6 +149,8 @@ handlers! {
     offset_delete,
     offset_fetch,
     offset_for_leader_epoch,
+    sasl_authenticate,
+    sasl_handshake,
     sync_group,
     unregister_broker,
     update_features,
@@ -167,10 +173,12 @@ pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &
         fetch::KEY => fetch::handle(context, body),
         _ => dispatch_message(context, key, body).await,
     };
-    result.unwrap_or_else(|error| {
-        let text = format!("{} version {}: {error}", key.name(), header.api_version);
-        Outcome::Close { reason: CloseReason::Malformed(text) }
-    })
+    result.unwrap_or_else(|error| malformed(header, key, &error))
+}
+
+fn malformed(header: &RequestHeader, key: ApiKey, why: &dyn std::fmt::Display) -> Outcome {
+    let text = format!("{} version {}: {why}", key.name(), header.api_version);
+    Outcome::Close { reason: CloseReason::Malformed(text) }
 }
 
 fn not_served(header: &RequestHeader) -> CloseReason {
@@ -194,6 +202,7 @@ fn finish<R: Message + Send + 'static>(context: &RequestContext<'_>, key: ApiKey
         Answer::Later(later) => {
             Outcome::Later(Box::pin(async move { encode(key, version, correlation_id, &later.await) }))
         }
+        Answer::Malformed(why) => malformed(context.header, key, &why),
     }
 }
 

@@ -1,5 +1,7 @@
 //! OffsetDelete (API key 47): removes a group's offsets of topics that none of its members reads (KIP-496).
 
+use std::collections::BTreeMap;
+
 use dohle_model::PartitionIndex;
 use dohle_protocol::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use dohle_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
@@ -48,17 +50,14 @@ fn take_unknown(
 /// Puts what was refused in front, one entry for each of its topics.
 fn merge(refused: Vec<OffsetDeleteResponseTopic>, response: OffsetDeleteResponse) -> OffsetDeleteResponse {
     let mut topics: Vec<OffsetDeleteResponseTopic> = Vec::with_capacity(refused.len() + response.topics.len());
-    for mut topic in refused {
-        match topics.iter_mut().find(|known| known.name == topic.name) {
-            Some(known) => known.partitions.append(&mut topic.partitions),
-            None => topics.push(topic),
-        }
-    }
-    let refused_count = topics.len();
-    for mut topic in response.topics {
-        match topics[..refused_count].iter_mut().find(|known| known.name == topic.name) {
-            Some(known) => known.partitions.append(&mut topic.partitions),
-            None => topics.push(topic),
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for mut topic in refused.into_iter().chain(response.topics) {
+        match places.get(&topic.name) {
+            Some(place) => topics[*place].partitions.append(&mut topic.partitions),
+            None => {
+                places.insert(topic.name.clone(), topics.len());
+                topics.push(topic);
+            }
         }
     }
     OffsetDeleteResponse { topics, ..response }

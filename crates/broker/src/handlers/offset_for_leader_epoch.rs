@@ -33,10 +33,10 @@ pub(crate) async fn handle(
 }
 
 fn lookup(context: &RequestContext<'_>, topic: &str, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-    let requested = (asked.current_leader_epoch >= 0).then_some(LeaderEpoch(asked.current_leader_epoch));
+    // As in Kafka, any other number is an epoch, if one that has never been.
+    let requested = Some(asked.current_leader_epoch).filter(|epoch| *epoch != UNDEFINED_EPOCH).map(LeaderEpoch);
     let found = context.partition(topic, PartitionIndex(asked.partition)).and_then(|partition| {
         partition.check_leadership(requested).map_err(|error| error.error_code())?;
-        // As in Kafka, any other number is an epoch, if one that has never been.
         let epoch = Some(asked.leader_epoch).filter(|epoch| *epoch != UNDEFINED_EPOCH);
         Ok(epoch.and_then(|epoch| partition.reader().end_offset_for_epoch(LeaderEpoch(epoch))))
     });

@@ -72,9 +72,7 @@ pub fn request(api: ApiKey, version: i16) -> Bytes {
             };
             encode(&IncrementalAlterConfigsRequest { resources: vec![resource], validate_only: true }, version)
         }
-        ApiKey::ListConfigResources => {
-            encode(&ListConfigResourcesRequest { resource_types: Vec::new() }, version)
-        }
+        ApiKey::ListConfigResources => encode(&ListConfigResourcesRequest { resource_types: Vec::new() }, version),
         ApiKey::DescribeClientQuotas => {
             let components =
                 vec![ComponentData { entity_type: "user".to_owned(), match_type: 0, r#match: Some(USER.to_owned()) }];
@@ -144,6 +142,10 @@ pub fn request(api: ApiKey, version: i16) -> Bytes {
             };
             encode(&UpdateFeaturesRequest { feature_updates: vec![update], ..Default::default() }, version)
         }
+        ApiKey::SaslHandshake => encode(&SaslHandshakeRequest { mechanism: "PLAIN".to_owned() }, version),
+        ApiKey::SaslAuthenticate => {
+            encode(&SaslAuthenticateRequest { auth_bytes: Bytes::from_static(b"\0nobody\0password") }, version)
+        }
         ApiKey::UnregisterBroker => encode(&UnregisterBrokerRequest { broker_id: UNKNOWN_BROKER }, version),
         other => panic!("{} has no request here", other.name()),
     }
@@ -196,6 +198,8 @@ pub fn errors(api: ApiKey, version: i16, body: &Bytes) -> Vec<i16> {
             let response = decode!(UpdateFeaturesResponse);
             response.results.iter().map(|result| result.error_code).chain([response.error_code]).collect()
         }
+        ApiKey::SaslHandshake => vec![decode!(SaslHandshakeResponse).error_code],
+        ApiKey::SaslAuthenticate => vec![decode!(SaslAuthenticateResponse).error_code],
         ApiKey::UnregisterBroker => vec![decode!(UnregisterBrokerResponse).error_code],
         other => panic!("{} has no response here", other.name()),
     }
