@@ -115,6 +115,8 @@ fn play_topics(broker: &mut Broker) -> Result<()> {
     observer.send_numbered(&last, 9, "record", 10)?;
     broker.stop()?;
     broker.start_again()?;
+    // It listens before it has opened ten thousand logs.
+    broker.wait_for_log(&["ready"])?;
     let observer = Observer::new(&broker.bootstrap())?;
     ensure!(observer.topics()?.len() == TOPICS as usize, "topics are gone after a restart");
     ensure!(observer.records(&last)?.len() == 10, "records are gone after a restart");
