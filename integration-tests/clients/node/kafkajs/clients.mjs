@@ -120,9 +120,8 @@ export class Reader {
 
   /** What is not taken counts as not read: it comes again when more is wanted. */
   async #read ({ batch: { partition, messages }, resolveOffset, commitOffsetsIfNecessary, isRunning, isStale }) {
-    if (this.#without.includes(partition)) return
     for (const message of messages) {
-      if (!this.#take || !isRunning() || isStale()) return
+      if (!this.#take || this.#without.includes(partition) || !isRunning() || isStale()) return
       this.#take({ partition, ...message })
       resolveOffset(message.offset)
       await commitOffsetsIfNecessary()
