@@ -126,12 +126,22 @@ func commit(client *kafka.Client, play *driver.Play, offsets map[int]int64, meta
 		offset := kafka.OffsetCommit{Partition: partition, Offset: offset, Metadata: metadata}
 		request.Topics[play.Topic] = append(request.Topics[play.Topic], offset)
 	}
-	answer, err := client.OffsetCommit(ctx, request)
-	if err != nil {
-		return err
-	}
-	for _, partition := range answer.Topics[play.Topic] {
-		err = errors.Join(err, partition.Error)
+	isDone, err := driver.AskUntil(true, func() (bool, error) {
+		answer, err := client.OffsetCommit(ctx, request)
+		if errors.Is(err, kafka.BrokerNotAvailable) {
+			// A client that is new may not know the coordinator yet.
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, partition := range answer.Topics[play.Topic] {
+			err = errors.Join(err, partition.Error)
+		}
+		return err == nil, err
+	})
+	if err == nil && !isDone {
+		return kafka.BrokerNotAvailable
 	}
 	return err
 }
