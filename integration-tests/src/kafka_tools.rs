@@ -10,8 +10,11 @@ use crate::process::{Finished, Running};
 use crate::requirement::Missing;
 use crate::waiting::PATIENCE;
 
-const NAMES_AND_CLASSES: [(&str, &str); 16] = [
+const NAMES_AND_CLASSES: [(&str, &str); 24] = [
+    ("kafka-acls", "AclCommand"),
     ("kafka-broker-api-versions", "BrokerApiVersionsCommand"),
+    ("kafka-cluster", "ClusterTool"),
+    ("kafka-configs", "ConfigCommand"),
     ("kafka-console-consumer", "consumer.ConsoleConsumer"),
     ("kafka-console-producer", "ConsoleProducer"),
     ("kafka-consumer-groups", "consumer.group.ConsumerGroupCommand"),
@@ -19,9 +22,14 @@ const NAMES_AND_CLASSES: [(&str, &str); 16] = [
     ("kafka-delete-records", "DeleteRecordsCommand"),
     ("kafka-dump-log", "DumpLogSegments"),
     ("kafka-e2e-latency", "EndToEndLatency"),
+    ("kafka-features", "FeatureCommand"),
     ("kafka-get-offsets", "GetOffsetShell"),
+    ("kafka-groups", "GroupsCommand"),
+    ("kafka-leader-election", "LeaderElectionCommand"),
     ("kafka-log-dirs", "LogDirsCommand"),
+    ("kafka-metadata-quorum", "MetadataQuorumCommand"),
     ("kafka-producer-perf-test", "ProducerPerformance"),
+    ("kafka-reassign-partitions", "reassign.ReassignPartitionsCommand"),
     ("kafka-replica-verification", "ReplicaVerificationTool"),
     ("kafka-topics", "TopicCommand"),
     ("kafka-transactions", "TransactionsCommand"),
@@ -56,7 +64,9 @@ impl KafkaTools {
         let class = NAMES_AND_CLASSES.iter().find(|(known, _)| *known == name).map(|(_, class)| *class);
         let class = class.ok_or_else(|| anyhow::anyhow!("no main class known for {name}"))?;
         let mut command = java(&[self.jars.join("*")]);
-        command.arg(format!("org.apache.kafka.tools.{class}")).args(arguments);
+        // The one tool that is not among the others.
+        let package = if name == "kafka-configs" { "kafka.admin" } else { "org.apache.kafka.tools" };
+        command.arg(format!("{package}.{class}")).args(arguments);
         Running::start(format!("{name} {}", arguments.join(" ")), command)
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use dohle_integration_tests::broker::{Broker, BrokerOptions};
 use dohle_integration_tests::families::Play;
 use dohle_integration_tests::java::JvmPermits;
 use dohle_integration_tests::kafka_tools::KafkaTools;
@@ -14,23 +15,24 @@ use dohle_integration_tests::waiting::PATIENCE;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::stage::{Suite, explained_by, same, trial, with_tools};
+use crate::stage::{Suite, explained_by, same, trial, trial_with_brokers, with_tools};
 
 type Test = fn(&Suite, &KafkaTools, bootstrap: &str) -> Result<()>;
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
         ("get_offsets", get_offsets),
         ("delete_records", delete_records),
         ("log_dirs", log_dirs),
         ("describe_producers", describe_producers),
         ("list_and_describe_groups", list_and_describe_groups),
+        ("groups_of_all_types", groups_of_all_types),
         ("reset_offsets", reset_offsets),
         ("delete_groups_and_offsets", delete_groups_and_offsets),
         ("what_members_use_is_not_deleted", what_members_use_is_not_deleted),
         ("performance", performance),
     ];
-    let trial = |(name, test): (&str, Test)| {
+    let shared = |(name, test): (&str, Test)| {
         let suite = Arc::clone(suite);
         trial(format!("data_tools::{name}"), move || {
             with_tools(|tools| {
@@ -39,7 +41,11 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
             })
         })
     };
-    tests.into_iter().map(trial).collect()
+    let mut trials: Vec<Trial> = tests.into_iter().map(shared).collect();
+    trials.push(trial_with_brokers("data_tools::a_log_directory_that_cannot_be_read", || {
+        with_tools(a_log_directory_that_cannot_be_read)
+    }));
+    trials
 }
 
 /// The lines of a tool that must succeed.
@@ -162,6 +168,50 @@ fn log_dirs(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
     Ok(())
 }
 
+/// What lies elsewhere is served; what lies in it is again once it can be read.
+fn a_log_directory_that_cannot_be_read(tools: &KafkaTools) -> Result<()> {
+    const PARTITIONS: i32 = 4;
+    let folder = tempfile::tempdir()?;
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let log_dirs = format!("log.dirs={},{}", first.display(), second.display());
+    let mut broker = Broker::start(BrokerOptions::with(&[&log_dirs]))?;
+    let bootstrap = broker.bootstrap();
+    Observer::new(&bootstrap)?.create_topic("spread", PARTITIONS, &[])?;
+    for partition in 0..PARTITIONS {
+        Observer::new(&bootstrap)?.send_numbered("spread", partition, "record", 3)?;
+    }
+    broker.stop()?;
+    let lies_there = |partition: &i32| second.join(format!("spread-{partition}")).is_dir();
+    let (offline, online): (Vec<i32>, Vec<i32>) = (0..PARTITIONS).partition(lies_there);
+    ensure!(!offline.is_empty() && !online.is_empty(), "partitions are spread over {offline:?} and {online:?}");
+
+    let (mark, aside) = (second.join("meta.properties"), second.join("aside"));
+    fs::rename(&mark, &aside)?;
+    fs::create_dir(&mark)?;
+    broker.start_again()?;
+    let described = lines(tools, &bootstrap, "kafka-log-dirs", &["--describe"])?;
+    let described = described.iter().find(|line| line.starts_with('{')).context("no JSON")?;
+    let described: Value = serde_json::from_str(described)?;
+    for directory in described["brokers"][0]["logDirs"].as_array().context("no directories")? {
+        let is_read = directory["logDir"] == json!(first);
+        let error = directory["error"].as_str().unwrap_or_default();
+        ensure!(error.contains("KafkaStorageException") != is_read, "{described}");
+    }
+    let watermarks = |partition: &i32| Observer::new(&bootstrap)?.watermarks("spread", *partition);
+    for partition in &online {
+        ensure!(watermarks(partition)? == (0, 3), "partition {partition}");
+    }
+    broker.stop()?;
+
+    fs::remove_dir(&mark)?;
+    fs::rename(&aside, &mark)?;
+    broker.start_again()?;
+    for partition in 0..PARTITIONS {
+        ensure!(watermarks(&partition)? == (0, 3), "partition {partition}");
+    }
+    Ok(())
+}
+
 fn describe_producers(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
     let topic = suite.name("data-producers");
     let observer = Observer::new(bootstrap)?;
@@ -267,6 +317,26 @@ fn list_and_describe_groups(suite: &Suite, tools: &KafkaTools, bootstrap: &str) 
     let missing = describe(&["--group", &format!("not-{group}")])?;
     let said = format!("GroupIdNotFoundException: Group not-{group} not found.");
     ensure!(missing.iter().any(|line| line.contains(&said)), "{missing:?}");
+    Ok(())
+}
+
+fn groups_of_all_types(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
+    let groups = Groups::prepare(suite, bootstrap, "types")?;
+    // A group that only has offsets has no protocol.
+    let row = vec![groups.group.as_str(), "Classic"];
+    let filters: [(&[&str], bool); 6] = [
+        (&[], true),
+        (&["--consumer"], true),
+        (&["--group-type", "classic"], true),
+        (&["--group-type", "consumer"], false),
+        (&["--share"], false),
+        (&["--protocol", "consumer"], false),
+    ];
+    for (filter, is_listed) in filters {
+        let output = lines(tools, bootstrap, "kafka-groups", &[&["--list"][..], filter].concat())?;
+        ensure!(rows(&output).first().is_some_and(|header| *header == ["GROUP", "TYPE", "PROTOCOL"]), "{output:?}");
+        ensure!(rows(&output).contains(&row) == is_listed, "{filter:?}: {output:?}");
+    }
     Ok(())
 }
 

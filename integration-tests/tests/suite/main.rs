@@ -1,6 +1,7 @@
 //! The scenarios: what clients and Kafka's tools are to see. `README.md` of the folder tells how they are run.
 
 mod admin;
+mod cluster_tools;
 mod command_line;
 mod configs;
 mod consuming;
@@ -46,6 +47,7 @@ fn main() -> anyhow::Result<ExitCode> {
     trials.extend(example::trials(&suite));
     trials.extend(scenario::trials(&suite)?);
     trials.extend(tools::trials(&suite));
+    trials.extend(cluster_tools::trials(&suite));
     trials.extend(data_tools::trials(&suite));
     trials.extend(dump_log::trials(&suite));
     trials.extend(restart::trials(&suite));

@@ -11,29 +11,34 @@ use dohle_integration_tests::waiting::PATIENCE;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::stage::{Suite, explained_by, same, trial, with_tools};
+use crate::stage::{Suite, explained_by, same, trial, trial_with_brokers, with_tools};
 
 type Test = fn(&Suite, &KafkaTools, bootstrap: &str) -> Result<()>;
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         ("topics", topics),
+        ("topics_as_assigned", topics_as_assigned),
         ("console_producer_and_consumer", console),
         ("console_consumer_in_a_group", console_in_a_group),
         ("consumer_groups_with_a_member", group_with_a_member),
         ("broker_api_versions", broker_api_versions),
         ("verifiable_producer_and_consumer", verifiable),
     ];
-    let trial = |(name, test): (&str, Test)| {
+    let run = |test: Test| {
         let suite = Arc::clone(suite);
-        trial(format!("tools::{name}"), move || {
+        move || {
             with_tools(|tools| {
                 let cluster = suite.cluster()?;
                 explained_by(&cluster, test(&suite, tools, cluster.bootstrap()))
             })
-        })
+        }
     };
-    tests.into_iter().map(trial).collect()
+    let shared = |(name, test): (&str, Test)| trial(format!("tools::{name}"), run(test));
+    let mut trials: Vec<Trial> = tests.into_iter().map(shared).collect();
+    // An Apache Kafka serves them.
+    trials.push(trial_with_brokers("tools::apis_that_are_not_served", run(apis_that_are_not_served)));
+    trials
 }
 
 fn topics(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
@@ -69,6 +74,47 @@ fn topics(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
     ensure!(deleted.status.success(), "{deleted:?}");
     let listed = run(&["--list"])?;
     ensure!(listed.status.success() && !listed.output.contains(&topic), "still there: {listed:?}");
+    Ok(())
+}
+
+fn topics_as_assigned(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
+    let topic = suite.name("tools-assigned");
+    let run = |arguments: &[&str]| {
+        let arguments = [&["--bootstrap-server", bootstrap, "--topic", &topic][..], arguments].concat();
+        tools.run("kafka-topics", &arguments, "")
+    };
+    let refused = run(&["--create", "--replica-assignment", "9,9"])?;
+    let words = "The manual partition assignment includes broker 9, but no such broker is registered.";
+    ensure!(refused.status.code() == Some(1) && refused.text().contains(words), "{refused:?}");
+    let settings = ["--config", "cleanup.policy=compact", "--config", "segment.ms=70000"];
+    let created = run(&[&["--create", "--replica-assignment", "1,1,1"], &settings[..]].concat())?;
+    ensure!(created.status.success(), "{created:?}");
+    let again = run(&["--create", "--if-not-exists"])?;
+    ensure!(again.status.success() && !again.text().contains("already exists"), "{again:?}");
+
+    let overridden = run(&["--describe", "--topics-with-overrides"])?;
+    let [line] = &overridden.output[..] else { anyhow::bail!("{overridden:?}") };
+    for fact in ["PartitionCount: 3", "ReplicationFactor: 1", "cleanup.policy=compact", "segment.ms=70000"] {
+        ensure!(line.contains(fact), "{fact} is not in {line:?}");
+    }
+    // With one replica, all are in sync, and there is none to spare.
+    for (filter, count) in [
+        ("--at-min-isr-partitions", 3),
+        ("--under-min-isr-partitions", 0),
+        ("--under-replicated-partitions", 0),
+        ("--unavailable-partitions", 0),
+    ] {
+        let described = run(&["--describe", filter])?;
+        ensure!(described.status.success() && described.output.len() == count, "{filter}: {described:?}");
+    }
+
+    let deleted = run(&["--delete"])?;
+    ensure!(deleted.status.success(), "{deleted:?}");
+    let gone = run(&["--delete"])?;
+    let refusal = format!("Topic '{topic}' does not exist as expected");
+    ensure!(gone.status.code() == Some(1) && gone.text().contains(&refusal), "{gone:?}");
+    let gone = run(&["--delete", "--if-exists"])?;
+    ensure!(gone.status.success() && gone.output.is_empty(), "{gone:?}");
     Ok(())
 }
 
@@ -153,6 +199,12 @@ fn group_with_a_member(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Re
     let members = tool(&["--describe", "--group", &group, "--members"])?;
     let row = row_of(&members.output, &group)?;
     ensure!(row[0] == group && row[3] == "rdkafka" && row[4] == "2", "{members:?}");
+    let members = tool(&["--describe", "--group", &group, "--members", "--verbose"])?;
+    let row = row_of(&members.output, &group)?;
+    ensure!(row[4..] == ["2", "-", &format!("{topic}:0,1"), "-", "-"], "{members:?}");
+    let state = tool(&["--describe", "--group", &group, "--state", "--verbose"])?;
+    let row = row_of(&state.output, &group)?;
+    ensure!(row[2] == "(1)" && row[4..] == ["Stable", "-", "-", "1"], "{state:?}");
     let described = tool(&["--describe", "--group", &group])?;
     for partition in ["0", "1"] {
         let rows = described.output.iter().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -173,13 +225,63 @@ fn broker_api_versions(_: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result
         &["Produce(0)", "Fetch(1)", "ListOffsets(2)", "Metadata(3)", "OffsetCommit(8)", "OffsetFetch(9)"][..],
         &["FindCoordinator(10)", "JoinGroup(11)", "Heartbeat(12)", "LeaveGroup(13)", "SyncGroup(14)"],
         &["DescribeGroups(15)", "ListGroups(16)", "ApiVersions(18)", "CreateTopics(19)", "DeleteTopics(20)"],
-        &["InitProducerId(22)", "OffsetForLeaderEpoch(23)", "DescribeConfigs(32)"],
+        &["SaslHandshake(17)", "DeleteRecords(21)", "InitProducerId(22)", "OffsetForLeaderEpoch(23)"],
+        &["DescribeAcls(29)", "CreateAcls(30)", "DeleteAcls(31)", "DescribeConfigs(32)", "AlterReplicaLogDirs(34)"],
+        &["DescribeLogDirs(35)", "SaslAuthenticate(36)", "CreatePartitions(37)", "DeleteGroups(42)"],
+        &["ElectLeaders(43)", "AlterPartitionReassignments(45)", "ListPartitionReassignments(46)", "OffsetDelete(47)"],
+        &["DescribeClientQuotas(48)", "AlterClientQuotas(49)", "DescribeUserScramCredentials(50)"],
+        &["AlterUserScramCredentials(51)", "DescribeQuorum(55)", "UpdateFeatures(57)", "DescribeCluster(60)"],
+        &["DescribeProducers(61)", "UnregisterBroker(64)", "DescribeTopicPartitions(75)"],
     ];
     for api in apis.concat() {
         let line = finished.output.iter().find(|line| line.trim_start().starts_with(&format!("{api}: ")));
         ensure!(line.is_some_and(|line| line.contains("[usable: ")), "{api} is not usable: {line:?}");
     }
     Ok(())
+}
+
+/// All that Kafka's clients know and this broker does not serve: transactions, delegation tokens, the newer kinds of groups,
+/// metrics of clients, and a quorum of more than one.
+fn apis_that_are_not_served(_: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
+    let finished = tools.succeed("kafka-broker-api-versions", &["--bootstrap-server", bootstrap], "")?;
+    let unsupported = finished.output.iter().filter_map(|line| {
+        let (api, key) = line.trim().trim_end_matches(',').strip_suffix("): UNSUPPORTED")?.split_once('(')?;
+        Some((key.parse::<i16>().ok()?, api))
+    });
+    let expected = [
+        (24, "AddPartitionsToTxn"),
+        (25, "AddOffsetsToTxn"),
+        (26, "EndTxn"),
+        (27, "WriteTxnMarkers"),
+        (28, "TxnOffsetCommit"),
+        (38, "CreateDelegationToken"),
+        (39, "RenewDelegationToken"),
+        (40, "ExpireDelegationToken"),
+        (41, "DescribeDelegationToken"),
+        (65, "DescribeTransactions"),
+        (66, "ListTransactions"),
+        (68, "ConsumerGroupHeartbeat"),
+        (69, "ConsumerGroupDescribe"),
+        (71, "GetTelemetrySubscriptions"),
+        (72, "PushTelemetry"),
+        (76, "ShareGroupHeartbeat"),
+        (77, "ShareGroupDescribe"),
+        (78, "ShareFetch"),
+        (79, "ShareAcknowledge"),
+        (80, "AddRaftVoter"),
+        (81, "RemoveRaftVoter"),
+        (83, "InitializeShareGroupState"),
+        (84, "ReadShareGroupState"),
+        (85, "WriteShareGroupState"),
+        (86, "DeleteShareGroupState"),
+        (87, "ReadShareGroupStateSummary"),
+        (88, "StreamsGroupHeartbeat"),
+        (89, "StreamsGroupDescribe"),
+        (90, "DescribeShareGroupOffsets"),
+        (91, "AlterShareGroupOffsets"),
+        (92, "DeleteShareGroupOffsets"),
+    ];
+    same("APIs that are not served", &expected, &unsupported.collect::<Vec<_>>())
 }
 
 fn verifiable(suite: &Suite, tools: &KafkaTools, bootstrap: &str) -> Result<()> {
