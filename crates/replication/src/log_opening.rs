@@ -130,7 +130,9 @@ impl ReplicaManager {
                 .or_else(|| online.iter().find(|directory| Some(directory.id()) == assigned))
                 .or_else(|| {
                     let emptiest = online.iter().min_by_key(|directory| counts.get(&directory.id()));
-                    emptiest.filter(|_| !is_elsewhere)
+                    // As in Kafka: a log that is not to be found may lie in the one that is offline. Begun anew here, it
+                    // would hide what lies there.
+                    emptiest.filter(|_| !is_elsewhere && (placement.is_new || !some_offline))
                 });
             if let Some(count) = chosen.and_then(|directory| counts.get_mut(&directory.id())) {
                 *count += 1;

@@ -388,20 +388,25 @@ async fn what_lies_in_a_directory_that_does_not_open_is_left_out_and_does_not_be
     let directory = |number: u8| DirectoryId(Uuid([number; 16]));
     manager.apply(&metadata.change(&topic_in(directory(100), "in-a", 1, 1))).await.unwrap();
     manager.apply(&metadata.change(&topic_in(directory(101), "in-b", 2, 1))).await.unwrap();
+    // The metadata need not know where a partition lies.
+    manager.apply(&metadata.change(&topic("spread", 4, 2))).await.unwrap();
+    assert_eq!(folders_in(&disk, "/b"), ["in-b-0", "spread-1"]);
     manager.shutdown(1).await;
     drop(manager);
     let unopened = UnopenedDirectory { position: 1, path: "/b".into(), reason: "broken".into() };
     let manager = start_without(&environment, &["/a"], vec![unopened], &metadata.0).await;
     assert!(manager.topic("in-a").is_some() && manager.topic("in-b").is_none());
-    assert_eq!(folders_in(&disk, "/a"), ["in-a-0"]);
+    assert_eq!(folders_in(&disk, "/a"), ["in-a-0", "spread-0"]);
+    assert_eq!(manager.topic("spread").unwrap().partitions().count(), 1);
     // A change of the topic does not bring it up elsewhere, and new topics find their place.
     let change = PartitionChangeRecord { partition_id: 0, topic_id: id(2).0, leader: 1, ..Default::default() };
     manager.apply(&metadata.change(&[MetadataRecord::PartitionChange(change)])).await.unwrap_err();
     assert!(manager.topic("in-b").is_none());
     manager.apply(&metadata.change(&topic("new", 3, 1))).await.unwrap();
-    assert_eq!(folders_in(&disk, "/a"), ["in-a-0", "new-0"]);
+    assert_eq!(folders_in(&disk, "/a"), ["in-a-0", "new-0", "spread-0"]);
     manager.shutdown(1).await;
     drop(manager);
     let manager = start(&environment, &FOLDERS, &metadata.0).await;
     assert!(manager.topic("in-b").is_some(), "the directory is back");
+    assert_eq!(manager.topic("spread").unwrap().partitions().count(), 2);
 }
