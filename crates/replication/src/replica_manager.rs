@@ -34,6 +34,8 @@ pub type ResolveTopicConfig = dyn Fn(&BTreeMap<String, String>) -> TopicConfig +
 
 /// How many logs of new partitions are made at a time: it is fsyncs that take the time.
 const CREATION_LANES: usize = 8;
+/// After so many partitions that were brought in step others run: heartbeats among them, which share the thread.
+const PARTITIONS_AT_ONCE: usize = 64;
 
 /// What the replica manager needs from the node.
 pub struct ReplicaManagerOptions {
@@ -333,10 +335,15 @@ impl ReplicaManager {
         lanes: usize,
     ) -> Result<(), StartError> {
         let mut placements = Vec::new();
+        let mut done = 0;
         for topic in topics {
             let config = self.config_of(image, topic);
             let hosted = self.topic_by_id(topic.id);
             for (index, partition) in topic.partitions() {
+                done += 1;
+                if done % PARTITIONS_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
                 match hosted.as_ref().and_then(|hosted| hosted.partition(index)) {
                     Some(hosted) => self.follow_leadership(hosted, partition, &config),
                     None if partition.replicas.contains(&self.node_id) => placements.push(Placement {
@@ -356,6 +363,10 @@ impl ReplicaManager {
         let mut failure = None;
         let mut added = Vec::new();
         for (placement, opened) in self.open_logs(placements, lanes).await {
+            done += 1;
+            if done % PARTITIONS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
             match opened {
                 Ok(partition) => {
                     self.follow_leadership(&partition, &placement.image, &placement.config);
