@@ -295,7 +295,10 @@ fn partitions_follow_their_topic_and_the_defaults() {
         assert_eq!(alter(&mut client, BROKERS, "", &[("message.max.bytes", DELETE, None)]).await, (0, None));
         assert_eq!(produce(&mut client, "new").await, Ok(Ok(())));
         assert_eq!(alter(&mut client, TOPICS, "new", &[("cleanup.policy", APPEND, Some("compact"))]).await, (0, None));
-        assert_eq!(shown(&mut client, TOPICS, "new", "cleanup.policy").await, "delete,compact 1 1:delete,compact 5:delete");
+        assert_eq!(
+            shown(&mut client, TOPICS, "new", "cleanup.policy").await,
+            "delete,compact 1 1:delete,compact 5:delete"
+        );
         node.shutdown().await;
     });
 }

@@ -3,6 +3,8 @@
 //! `DOHLE_FUZZ_RUNS` sets how many mutations the cheapest target gets, `DOHLE_FUZZ_SEED` which: `README.md` of `fuzz` tells how
 //! to run for longer.
 
+#![expect(clippy::disallowed_methods, reason = "the corpus is a folder of the checkout, not data of a node")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
