@@ -166,10 +166,12 @@ final class Runner implements AutoCloseable {
 
     /** Ends nodes that outlived their test. */
     private void endLeftovers() throws IOException {
+        // The number may be another process's by now.
+        String binary = Path.of(Settings.required("dohle")).toAbsolutePath().toString();
         try (Stream<Path> marks = Files.list(processes)) {
             for (Path mark : marks.toList()) {
                 ProcessHandle.of(Long.parseLong(mark.getFileName().toString()))
-                    .filter(process -> process.info().command().filter(command -> command.endsWith("dohle")).isPresent())
+                    .filter(process -> process.info().command().filter(binary::equals).isPresent())
                     .ifPresent(ProcessHandle::destroyForcibly);
                 Files.delete(mark);
             }
