@@ -4,8 +4,11 @@
 use crate::batches::Batch;
 use crate::value::Value;
 
+/// A topic's name, its number of partitions, and its settings.
+type StandingTopic = (&'static str, i64, &'static [(&'static str, &'static str)]);
+
 /// The topics that both brokers have from the beginning; nothing changes them.
-pub(crate) const STANDING_TOPICS: [(&str, i64, &[(&str, &str)]); 3] = [
+pub(crate) const STANDING_TOPICS: [StandingTopic; 3] = [
     ("plain", 3, &[("retention.ms", "3600000")]),
     ("compacted", 1, &[("cleanup.policy", "compact")]),
     ("empty", 1, &[]),

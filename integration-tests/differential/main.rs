@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode> {
             Some(_) => {}
         }
     }
-    for key in dohle.keys().filter(|key| !kafka.contains_key(key)) {
+    if let Some(key) = dohle.keys().find(|key| !kafka.contains_key(key)) {
         bail!("Dohle advertises the API {key}, which Kafka does not");
     }
     pair.begin()?;

@@ -1,5 +1,4 @@
 //! Requests that are well-formed and make no sense, and what Kafka makes of them.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
 
 mod requests;
 mod simulation;

@@ -96,7 +96,7 @@ mod tests {
             features.into_iter().map(|key| (key.name, key.min_version, key.max_version)).collect::<Vec<_>>()
         };
         let (metadata, other) = (("metadata.version".to_owned(), 7, 30), ("x".to_owned(), 0, 1));
-        assert_eq!(shown(3), [metadata.clone()]);
+        assert_eq!(shown(3), std::slice::from_ref(&metadata));
         assert_eq!(shown(4), [metadata, other]);
     }
 
