@@ -1,7 +1,9 @@
 //! Requests that nobody should send: each is refused or ends its connection, and the broker goes on.
 #![expect(clippy::unwrap_used, reason = "it is a test")]
 
+#[path = "node/requests/mod.rs"]
 mod requests;
+#[path = "node/simulation/mod.rs"]
 mod simulation;
 
 use std::sync::Once;

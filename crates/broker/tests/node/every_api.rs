@@ -1,8 +1,4 @@
 //! Every version of every API that the broker advertises, as raw requests.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
-
-mod requests;
-mod simulation;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,8 +7,8 @@ use dohle_model::Uuid;
 use dohle_protocol::messages::ApiVersionsResponse;
 use dohle_protocol::{ApiKey, ErrorCode, Message, Reader};
 
-use requests::{GROUP, TOPIC, errors, request};
-use simulation::{Client, World, simulate};
+use crate::requests::{GROUP, TOPIC, errors, request};
+use crate::simulation::{Client, World, simulate};
 
 /// What Kafka 4.3 advertises of the APIs that are served.
 const ADVERTISED: [(ApiKey, i16, i16); 46] = [

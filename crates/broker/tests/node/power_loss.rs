@@ -1,7 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "what does not go well fails the test")]
 //! A broker that loses power, again and again: every record that was acknowledged and flushed is there when it comes back.
-
-mod simulation;
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +6,7 @@ use std::time::Duration;
 
 use dohle_seams::RandomnessExt;
 
-use simulation::{Acknowledged, Client, Trace, World, simulate};
+use crate::simulation::{Acknowledged, Client, Trace, World, simulate};
 use tokio::time::Instant;
 
 const TOPIC: &str = "orders";

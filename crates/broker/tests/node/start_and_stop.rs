@@ -1,14 +1,11 @@
-#![expect(clippy::unwrap_used, reason = "what does not go well fails the test")]
 //! A broker from its start to its stop, as clients and the disk see it.
-
-mod simulation;
 
 use std::time::Duration;
 
 use dohle_protocol::{ApiKey, ErrorCode};
 use tokio::time::Instant;
 
-use simulation::{Client, World, simulate};
+use crate::simulation::{Client, World, simulate};
 
 /// Asks until the coordinator is there, as clients do.
 async fn find_coordinator(client: &mut Client, group: &str) -> i32 {

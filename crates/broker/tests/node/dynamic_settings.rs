@@ -1,8 +1,4 @@
 //! Settings that are changed while the broker runs: answers, what is described, and what they do.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
-
-mod requests;
-mod simulation;
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,8 +13,8 @@ use dohle_protocol::messages::{
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
-use requests::TOPIC;
-use simulation::{Client, World, simulate};
+use crate::requests::TOPIC;
+use crate::simulation::{Client, World, simulate};
 use tokio::time::timeout;
 
 const TOPICS: i8 = 2;

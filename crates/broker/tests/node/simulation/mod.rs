@@ -1,4 +1,4 @@
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each program of tests uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "it is part of tests")]
 //! One broker in a simulated world: disk, network, metadata store, clock and randomness follow one seed.
 

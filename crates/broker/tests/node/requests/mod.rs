@@ -1,4 +1,4 @@
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each program of tests uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "it is part of tests")]
 //! A request of every API and version that makes sense to a broker, and the errors that its response has.
 

@@ -1,8 +1,5 @@
 //! Requests that are well-formed and make no sense, and what Kafka makes of them.
 
-mod requests;
-mod simulation;
-
 use std::time::Duration;
 
 use dohle_protocol::messages::create_acls_request::AclCreation;
@@ -16,8 +13,8 @@ use dohle_protocol::messages::{
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
-use requests::{GROUP, TOPIC};
-use simulation::{Client, World, simulate};
+use crate::requests::{GROUP, TOPIC};
+use crate::simulation::{Client, World, simulate};
 
 const INVALID: i16 = ErrorCode::InvalidRequest.code();
 const UNKNOWN_SERVER_ERROR: i16 = ErrorCode::UnknownServerError.code();

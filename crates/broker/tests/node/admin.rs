@@ -1,8 +1,4 @@
 //! Metadata and the requests of administrators.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
-
-mod requests;
-mod simulation;
 
 use std::time::Duration;
 
@@ -19,8 +15,8 @@ use dohle_protocol::messages::{
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
-use requests::TOPIC;
-use simulation::{Client, World, simulate};
+use crate::requests::TOPIC;
+use crate::simulation::{Client, World, simulate};
 
 async fn metadata(client: &mut Client, version: i16, names: &[Option<&str>], create: bool) -> MetadataResponse {
     let topics = names.iter().map(|name| MetadataRequestTopic { name: name.map(str::to_owned), topic_id: Uuid::ZERO });

@@ -1,8 +1,4 @@
 //! What administrators do to partitions and groups: records, producers, log directories, groups and offsets.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
-
-mod requests;
-mod simulation;
 
 use std::time::Duration;
 
@@ -30,8 +26,8 @@ use dohle_protocol::record_batch::BatchBuilder;
 use dohle_protocol::{ApiKey, ErrorCode};
 use tokio::time::{Instant, timeout};
 
-use requests::{GROUP, TOPIC};
-use simulation::{Client, World, simulate};
+use crate::requests::{GROUP, TOPIC};
+use crate::simulation::{Client, World, simulate};
 
 const OUT_OF_RANGE: i16 = ErrorCode::OffsetOutOfRange.code();
 const UNKNOWN: i16 = ErrorCode::UnknownTopicOrPartition.code();

@@ -1,8 +1,4 @@
 //! What administrators do to the cluster as a whole, in every version.
-#![expect(clippy::unwrap_used, reason = "it is a test")]
-
-mod requests;
-mod simulation;
 
 use std::time::Duration;
 
@@ -21,8 +17,8 @@ use dohle_protocol::messages::{
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
-use requests::TOPIC;
-use simulation::{Client, World, simulate};
+use crate::requests::TOPIC;
+use crate::simulation::{Client, World, simulate};
 
 async fn create_partitions(
     client: &mut Client,
@@ -232,7 +228,7 @@ fn a_broker_can_be_forgotten_while_it_lives() {
     simulate(7, |mut world: World| async move {
         let node = world.start().await;
         let mut client = world.connect();
-        client.create_topic(TOPIC, 1, &[]).await.unwrap();
+        client.create_topic(TOPIC, 1, &[("flush.messages", "1")]).await.unwrap();
         client.produce(TOPIC, 0, &["kept".to_owned()]).await.unwrap().unwrap();
         let request = UnregisterBrokerRequest { broker_id: 1 };
         let forget: UnregisterBrokerResponse = client.call(ApiKey::UnregisterBroker, 0, &request).await.unwrap();
