@@ -10,6 +10,7 @@ use dohle_config::{
     validate_group_configs, validate_topic_configs,
 };
 use dohle_metadata::ConfigResource;
+use dohle_metadata::config_resource_type::BROKER;
 use dohle_model::TopicName;
 use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::alter_configs_response::AlterConfigsResourceResponse as LegacyResult;
@@ -23,8 +24,6 @@ use crate::decision::{ApiError, Context, Decision, RECORDS_MAX, TOO_MANY_RECORDS
 
 /// The longest value, in UTF-16 units, as in Kafka.
 const VALUE_LENGTH_MAX: usize = i16::MAX as usize;
-
-const BROKER: i8 = 4;
 
 /// What a setting becomes; `None`: it is set no more.
 type Changed = (String, Option<String>);

@@ -2,10 +2,21 @@
 
 use dohle_model::{BrokerId, TopicName};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
+use self::config_resource_type::{BROKER, CLIENT_METRICS, GROUP, TOPIC};
+
+/// Kafka's numbers for types of resources with settings, in requests and in records (`ConfigResource.Type`).
+pub mod config_resource_type {
+    /// A topic.
+    pub const TOPIC: i8 = 2;
+    /// A broker, or all of them.
+    pub const BROKER: i8 = 4;
+    /// The loggers of a broker; nothing is stored of them (KIP-412).
+    pub const BROKER_LOGGER: i8 = 8;
+    /// A subscription to clients' metrics (KIP-714).
+    pub const CLIENT_METRICS: i8 = 16;
+    /// A group (KIP-848).
+    pub const GROUP: i8 = 32;
+}
 
 /// Whose settings a ConfigRecord changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -20,7 +20,7 @@ mod topic_image;
 mod tests;
 
 pub use broker_image::{BrokerEndpoint, BrokerImage};
-pub use config_resource::ConfigResource;
+pub use config_resource::{ConfigResource, config_resource_type};
 pub use controller_image::ControllerImage;
 pub use delta::{Delta, Touched};
 pub use features::FeatureRange;

@@ -2,6 +2,7 @@
 //! clients' metrics (KIP-714).
 
 use dohle_metadata::ConfigResource;
+use dohle_metadata::config_resource_type::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use dohle_protocol::messages::list_config_resources_response;
 use dohle_protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
@@ -12,12 +13,6 @@ use super::{Answer, RequestContext};
 pub(crate) const KEY: ApiKey = ApiKey::ListConfigResources;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 1);
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 
 /// In the order in which Kafka answers.
 const ALL: [i8; 5] = [GROUP, CLIENT_METRICS, BROKER_LOGGER, BROKER, TOPIC];
