@@ -46,6 +46,28 @@ pub(crate) fn preprocess<R>(
     resources.iter().map(&mut one).collect()
 }
 
+/// What the controller has decided: type and name of a resource, code and message of its result.
+pub(crate) type Decided = BTreeMap<(i8, String), (i16, Option<String>)>;
+
+/// One result for each resource of a request: this broker's own, or what the controller has decided.
+pub(crate) fn results(
+    keys: Vec<(i8, String)>,
+    outcomes: Vec<Result<Step, Refusal>>,
+    decided: &Decided,
+) -> impl Iterator<Item = ((i8, String), (i16, Option<String>))> {
+    keys.into_iter().zip(outcomes).map(|(key, outcome)| {
+        let result = match outcome {
+            Ok(Step::Done) => (ErrorCode::None.code(), None),
+            Err((code, message)) => (code.code(), message),
+            Ok(Step::Forward) => {
+                let none = (ErrorCode::UnknownServerError.code(), None);
+                decided.get(&key).cloned().unwrap_or(none)
+            }
+        };
+        (key, result)
+    })
+}
+
 /// Refuses names that come twice, and then null values.
 pub(crate) fn check_entries<'a>(
     names: impl Iterator<Item = &'a str>,

@@ -1,16 +1,16 @@
 //! AlterConfigs (API key 33): all settings of a resource in place of those that it had (KIP-133).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dohle_metadata::config_resource_type::{BROKER, CLIENT_METRICS, GROUP, TOPIC};
 use dohle_protocol::messages::alter_configs_request::AlterConfigsResource;
 use dohle_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use dohle_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
-use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
+use dohle_protocol::{ApiKey, VersionRange};
 
 use super::{Answer, RequestContext};
 use crate::config_requests::{
-    Refusal, Step, check_broker_settings, check_entries, layer_of, preprocess, unknown_resource_type,
+    Decided, Refusal, Step, check_broker_settings, check_entries, layer_of, preprocess, results, unknown_resource_type,
 };
 use crate::controller_change::{after_change, as_refusal};
 
@@ -18,14 +18,6 @@ use crate::controller_change::{after_change, as_refusal};
 pub(crate) const KEY: ApiKey = ApiKey::AlterConfigs;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 2);
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
-
-/// A resource, and code and message of its result.
-type Decided = BTreeMap<(i8, String), (i16, Option<String>)>;
 
 /// The answer comes when this broker runs with what was changed, or when `request.timeout.ms` is over.
 pub(crate) async fn handle(context: &RequestContext<'_>, request: AlterConfigsRequest) -> Answer<AlterConfigsResponse> {
@@ -83,23 +75,4 @@ fn answer(keys: Vec<(i8, String)>, outcomes: Vec<Result<Step, Refusal>>, decided
         })
         .collect();
     AlterConfigsResponse { responses, ..Default::default() }
-}
-
-/// One result for each resource of a request: this broker's own, or what the controller has decided.
-pub(super) fn results(
-    keys: Vec<(i8, String)>,
-    outcomes: Vec<Result<Step, Refusal>>,
-    decided: &Decided,
-) -> impl Iterator<Item = ((i8, String), (i16, Option<String>))> {
-    keys.into_iter().zip(outcomes).map(|(key, outcome)| {
-        let result = match outcome {
-            Ok(Step::Done) => (ErrorCode::None.code(), None),
-            Err((code, message)) => (code.code(), message),
-            Ok(Step::Forward) => {
-                let none = (ErrorCode::UnknownServerError.code(), None);
-                decided.get(&key).cloned().unwrap_or(none)
-            }
-        };
-        (key, result)
-    })
 }

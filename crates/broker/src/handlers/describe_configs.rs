@@ -5,6 +5,7 @@ use dohle_config::{
     ConfigSource, ConfigSynonym, ConfigType, DescribedConfig, describe_broker, describe_broker_default,
     describe_client_metrics, describe_group, describe_topic,
 };
+use dohle_metadata::config_resource_type::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use dohle_model::TopicName;
 use dohle_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use dohle_protocol::messages::describe_configs_response::{
@@ -13,23 +14,13 @@ use dohle_protocol::messages::describe_configs_response::{
 use dohle_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
 
-use super::{Answer, RequestContext};
+use super::{Answer, INVALID_REQUEST, RequestContext};
 use crate::loggers::{LogLevel, Loggers};
 
 /// The API served here.
 pub(crate) const KEY: ApiKey = ApiKey::DescribeConfigs;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(1, 4);
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
-
-/// What clients say of INVALID_REQUEST.
-const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the \
-                               message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Why a resource is not described.
 type Refusal = (ErrorCode, String);

@@ -4,7 +4,7 @@ use dohle_protocol::messages::find_coordinator_response::Coordinator;
 use dohle_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use dohle_protocol::{ApiKey, ErrorCode, VersionRange};
 
-use super::{Answer, RequestContext};
+use super::{Answer, INVALID_REQUEST, RequestContext};
 use crate::topic_creation::CONSUMER_OFFSETS;
 
 /// The API served here.
@@ -25,9 +25,6 @@ const SEVERAL_FROM: i16 = 4;
 const FOUND: &str = "NONE";
 /// What Kafka says of one that it does not give, in versions with one.
 const NOT_AVAILABLE: &str = "The coordinator is not available.";
-/// What Kafka says of a request that it cannot make sense of.
-const INVALID: &str = "This most likely occurs because of a request being malformed by the client library or the \
-                       message was sent to an incompatible broker. See the broker logs for more details.";
 
 /// Answers each key with the leader of its partition of the coordinator's topic, creating the topic on first use.
 pub(crate) async fn handle(
@@ -39,7 +36,7 @@ pub(crate) async fn handle(
         let message = match ErrorCode::from_code(found.error_code) {
             Some(ErrorCode::None) => FOUND.to_owned(),
             Some(ErrorCode::CoordinatorNotAvailable) => NOT_AVAILABLE.to_owned(),
-            Some(ErrorCode::InvalidRequest) => INVALID.to_owned(),
+            Some(ErrorCode::InvalidRequest) => INVALID_REQUEST.to_owned(),
             _ => found.error_message.unwrap_or_default(),
         };
         return Answer::Now(FindCoordinatorResponse {
@@ -75,7 +72,7 @@ fn find(context: &RequestContext<'_>, key: String, key_type: i8) -> Coordinator 
         SHARE => {
             return refuse(key, ErrorCode::UnsupportedVersion, "Share groups are not supported by this broker yet.");
         }
-        _ => return refuse(key, ErrorCode::InvalidRequest, INVALID),
+        _ => return refuse(key, ErrorCode::InvalidRequest, INVALID_REQUEST),
     }
     let partition = context.broker.groups.partition_for(&key);
     let Some(topic) = context.image.topic(CONSUMER_OFFSETS) else {

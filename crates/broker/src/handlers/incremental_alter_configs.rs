@@ -1,8 +1,8 @@
 //! IncrementalAlterConfigs (API key 44): changes of single settings (KIP-339) and of levels of loggers (KIP-412).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dohle_metadata::config_resource_type::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use dohle_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
 use dohle_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use dohle_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
@@ -10,7 +10,8 @@ use dohle_protocol::{ApiKey, VersionRange};
 
 use super::{Answer, RequestContext};
 use crate::config_requests::{
-    Refusal, Step, change_loggers, check_broker_changes, check_entries, layer_of, preprocess, unknown_resource_type,
+    Decided, Refusal, Step, change_loggers, check_broker_changes, check_entries, layer_of, preprocess, results,
+    unknown_resource_type,
 };
 use crate::controller_change::{after_change, as_refusal};
 
@@ -18,12 +19,6 @@ use crate::controller_change::{after_change, as_refusal};
 pub(crate) const KEY: ApiKey = ApiKey::IncrementalAlterConfigs;
 /// Versions served.
 pub(crate) const VERSIONS: VersionRange = VersionRange::new(0, 1);
-
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
-const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
-const GROUP: i8 = 32;
 
 const DELETE: i8 = 1;
 
@@ -43,14 +38,14 @@ pub(crate) async fn handle(
     let left = resources.into_iter().zip(&outcomes).filter(|(_, outcome)| **outcome == Ok(Step::Forward));
     let left: Vec<_> = left.map(|(resource, _)| resource).collect();
     if left.is_empty() {
-        return Answer::Now(answer(keys, outcomes, &BTreeMap::new()));
+        return Answer::Now(answer(keys, outcomes, &Decided::new()));
     }
     let broker = Arc::clone(context.broker);
     Answer::Later(Box::pin(async move {
         let left_keys: Vec<_> = left.iter().map(key).collect();
         let change = IncrementalAlterConfigsRequest { resources: left, validate_only };
         let timeout_ms = broker.config.request_timeout_ms;
-        let decided: BTreeMap<_, _> =
+        let decided: Decided =
             match after_change(&broker, timeout_ms, broker.controller.incremental_alter_configs(change)).await {
                 Ok(response) => response
                     .responses
@@ -83,15 +78,13 @@ fn check(context: &RequestContext<'_>, resource: &AlterConfigsResource, validate
     }
 }
 
-type Decided = BTreeMap<(i8, String), (i16, Option<String>)>;
-
 /// One result for each resource: the controller's, or this broker's own.
 fn answer(
     keys: Vec<(i8, String)>,
     outcomes: Vec<Result<Step, Refusal>>,
     decided: &Decided,
 ) -> IncrementalAlterConfigsResponse {
-    let responses = super::alter_configs::results(keys, outcomes, decided)
+    let responses = results(keys, outcomes, decided)
         .map(|((resource_type, resource_name), (error_code, error_message))| AlterConfigsResourceResponse {
             error_code,
             error_message,

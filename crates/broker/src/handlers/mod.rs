@@ -68,6 +68,11 @@ pub(crate) enum Answer<R> {
     Malformed(&'static str),
 }
 
+/// What clients say of INVALID_REQUEST, and Kafka where it has no words of its own.
+pub(crate) const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client \
+                                          library or the message was sent to an incompatible broker. See the broker \
+                                          logs for more details.";
+
 /// Declares the handlers that take and give one generated message each.
 macro_rules! handlers {
     ($($module:ident),* $(,)?) => {

@@ -1,6 +1,6 @@
 //! A node in a simulated world, asked by requests: every API in every version, what its answers mean, power loss, starting and
 //! stopping. One program, since linking a whole node takes long.
-#![allow(clippy::unwrap_used, reason = "what does not go well fails the test")]
+#![expect(clippy::unwrap_used, reason = "what does not go well fails the test")]
 
 mod admin;
 mod cluster_administration;
