@@ -3,6 +3,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use bytes::Bytes;
 use dohle_model::Uuid;
@@ -100,9 +101,7 @@ impl ProduceView {
         }
         Ok(Self { transactional_id, acks, timeout_ms, topics, partitions })
     }
-}
 
-impl ProduceView {
     /// Makes a request that names a partition several times one that names it once, where it is first named, with what it
     /// says of it last, and leaves out topics without partitions: so Kafka takes such requests.
     pub fn merge_repeated(&mut self) {
@@ -137,23 +136,21 @@ impl ProduceView {
         }
     }
 
-    /// Whether each topic is named once and each of its partitions too, told without more than a look where they ascend.
     fn names_each_once(&self) -> bool {
-        let is_once = |ascends: bool, count: usize, distinct: &dyn Fn() -> usize| ascends || distinct() == count;
-        let name = |topic: &ProduceTopic| (topic.name.clone(), topic.id);
-        let follows = |pair: &[ProduceTopic]| (&pair[0].name, pair[0].id) < (&pair[1].name, pair[1].id);
-        let ascends = self.topics.windows(2).all(follows);
-        let distinct = || self.topics.iter().map(name).collect::<HashSet<_>>().len();
         let mut rest = &self.partitions[..];
-        is_once(ascends, self.topics.len(), &distinct)
+        is_each_once(&self.topics, |topic| (&topic.name, topic.id))
             && self.topics.iter().all(|topic| {
                 let (own, others) = rest.split_at(topic.partition_count);
                 rest = others;
-                let ascends = own.windows(2).all(|pair| pair[0].index < pair[1].index);
-                let distinct = || own.iter().map(|partition| partition.index).collect::<HashSet<_>>().len();
-                is_once(ascends, own.len(), &distinct)
+                is_each_once(own, |partition| partition.index)
             })
     }
+}
+
+/// Whether no two items have the same key. Where keys ascend, a look at them is enough.
+fn is_each_once<'a, T, K: Ord + Hash>(items: &'a [T], key: impl Fn(&'a T) -> K) -> bool {
+    items.windows(2).all(|pair| key(&pair[0]) < key(&pair[1]))
+        || items.iter().map(key).collect::<HashSet<_>>().len() == items.len()
 }
 
 /// How one partition of a request ended.
