@@ -1,5 +1,7 @@
 //! What may differ: fields that are each broker's own, and deviations that are known, each with its reason.
 
+use std::cell::Cell;
+
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
@@ -26,6 +28,9 @@ struct Place {
     /// Ours; any if it is missing.
     #[serde(default)]
     dohle: Option<String>,
+    /// Whether there was a difference.
+    #[serde(skip)]
+    is_seen: Cell<bool>,
 }
 
 /// Why answers differ somewhere, as it should be.
@@ -71,14 +76,17 @@ impl Allowances {
     pub(crate) fn judge(&self, api: &str, case: &str, difference: &Difference) -> Verdict {
         let unnamed = without_names(&difference.field);
         let is_at = |field: &str, end: &str| field == end || field.ends_with(&format!(".{end}"));
-        let is_in = |place: &Place| {
+        let is_in = |place: &&Place| {
             place.api.as_deref().is_none_or(|own| own == api)
                 && (is_at(&difference.field, &place.field) || is_at(&unnamed, &place.field))
                 && place.case.as_deref().is_none_or(|part| case.contains(part))
                 && place.kafka.as_deref().is_none_or(|value| value == difference.kafka)
                 && place.dohle.as_deref().is_none_or(|value| value == difference.dohle)
         };
-        let matches = |allowance: &&Allowance| allowance.places.iter().any(is_in);
+        let matches = |allowance: &&Allowance| {
+            let place = allowance.places.iter().find(is_in);
+            place.inspect(|place| place.is_seen.set(true)).is_some()
+        };
         if self.0.own.iter().any(|allowance| matches(&allowance)) {
             return Verdict::Own;
         }
@@ -86,6 +94,18 @@ impl Allowances {
             Some(allowance) => Verdict::Listed(allowance.reason.clone()),
             None => Verdict::Unlisted,
         }
+    }
+}
+
+impl Allowances {
+    /// The places of deviations at which nothing differed: what the list no longer needs.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        let places = self.0.deviations.iter().flat_map(|allowance| &allowance.places);
+        let unseen = places.filter(|place| !place.is_seen.get());
+        let case = |place: &Place| place.case.as_ref().map_or_else(String::new, |case| format!(" in {case}"));
+        unseen
+            .map(|place| format!("{} {}{}", place.api.as_deref().unwrap_or("all"), place.field, case(place)))
+            .collect()
     }
 }
 

@@ -165,10 +165,8 @@ fn alterations() -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
 }
 
 /// Where the corpus begins for the API `name`. `topic` and `group` are the ones of the case.
-#[allow(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn base(name: &str, topic: &str, group: &str) -> Base {
     use Before::{Group, JoinedMember, Member, Name, Nothing, Offsets, Topic};
-    let _ = topic;
     let mut base =
         Base { before: Nothing, fields: Vec::new(), special: Vec::new(), others: Vec::new(), fixed: Vec::new() };
     match name {

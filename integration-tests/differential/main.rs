@@ -58,10 +58,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let schema = Schema::read()?;
     let allowances = Allowances::read()?;
-    #[allow(clippy::print_stderr, reason = "a program for people")]
-    {
-        eprintln!("starting Apache Kafka and Dohle");
-    }
+    report::starting();
     let mut pair = Pair { kafka: Peer::kafka()?, dohle: Peer::dohle()?, schema: &schema, is_topic_ready: false };
     let (kafka, dohle) = (pair.kafka.advertised(&schema)?, pair.dohle.advertised(&schema)?);
     let mut report = Report::default();
@@ -103,6 +100,9 @@ fn main() -> Result<ExitCode> {
         cases.retain(|case| case.name.contains(part));
     }
     pair.run(&cases, &allowances, &mut report)?;
+    if !arguments.newest && arguments.apis.is_empty() && arguments.case.is_none() {
+        report.unseen(allowances.unseen());
+    }
     report.print(arguments.verbose);
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

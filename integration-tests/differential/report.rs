@@ -1,6 +1,6 @@
 //! What came out of it, for people.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +15,7 @@ pub(crate) struct Report {
     not_served: Vec<String>,
     other_versions: Vec<String>,
     slow: Vec<String>,
+    unseen: Vec<String>,
     unlisted: BTreeMap<Kind, Vec<String>>,
     listed: BTreeMap<(Kind, String), Vec<String>>,
 }
@@ -33,6 +34,11 @@ impl Kind {
         let Difference { field, kafka, dohle } = difference;
         Self { api: api.to_owned(), field, kafka, dohle }
     }
+}
+
+/// Tells what takes so long at first.
+pub(crate) fn starting() {
+    eprintln!("starting Apache Kafka and Dohle");
 }
 
 /// Tells how far it is.
@@ -69,9 +75,14 @@ impl Report {
         self.unlisted.entry(Kind::new(api, difference)).or_default().push(case.to_owned());
     }
 
-    /// Whether every deviation is listed.
+    /// What is listed and was not seen though everything was asked for.
+    pub(crate) fn unseen(&mut self, places: Vec<String>) {
+        self.unseen = places;
+    }
+
+    /// Whether every deviation is listed, and nothing else is.
     pub(crate) fn is_clean(&self) -> bool {
-        self.unlisted.is_empty()
+        self.unlisted.is_empty() && self.unseen.is_empty()
     }
 
     pub(crate) fn print(&self, verbose: bool) {
@@ -87,6 +98,7 @@ impl Report {
                 println!("    listed: {reason}");
             }
         }
+        self.unseen.iter().for_each(|place| println!("listed and not seen: {place}"));
         let cases: usize = self.unlisted.values().map(Vec::len).sum();
         println!("deviations that are not listed: {} in {cases} places", self.unlisted.len());
         for (kind, cases) in &self.unlisted {
