@@ -89,7 +89,11 @@ fn refuse(topics: Vec<MetadataRequestTopic>, error: ErrorCode) -> MetadataRespon
         is_internal: false,
         ..failed(error, Some(topic.name.unwrap_or_default()), topic.topic_id)
     };
-    MetadataResponse { topics: topics.into_iter().map(refuse).collect(), ..MetadataResponse::default() }
+    MetadataResponse {
+        error_code: error.code(),
+        topics: topics.into_iter().map(refuse).collect(),
+        ..MetadataResponse::default()
+    }
 }
 
 fn all_topics(context: &RequestContext<'_>, authorized: bool) -> Vec<MetadataResponseTopic> {

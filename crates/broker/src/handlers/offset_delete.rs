@@ -47,17 +47,23 @@ fn take_unknown(
     (!partitions.is_empty()).then(|| OffsetDeleteResponseTopic { name: topic.name.clone(), partitions })
 }
 
-/// Puts what was refused in front, one entry for each of its topics.
+/// Puts what was refused in front, one entry for each of its topics; of the others there are as many as in the request.
 fn merge(refused: Vec<OffsetDeleteResponseTopic>, response: OffsetDeleteResponse) -> OffsetDeleteResponse {
     let mut topics: Vec<OffsetDeleteResponseTopic> = Vec::with_capacity(refused.len() + response.topics.len());
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    for mut topic in refused.into_iter().chain(response.topics) {
+    for mut topic in refused {
         match places.get(&topic.name) {
             Some(place) => topics[*place].partitions.append(&mut topic.partitions),
             None => {
                 places.insert(topic.name.clone(), topics.len());
                 topics.push(topic);
             }
+        }
+    }
+    for mut topic in response.topics {
+        match places.get(&topic.name) {
+            Some(place) => topics[*place].partitions.append(&mut topic.partitions),
+            None => topics.push(topic),
         }
     }
     OffsetDeleteResponse { topics, ..response }

@@ -385,6 +385,8 @@ fn groups_and_offsets_are_deleted_for_good() {
             offset_delete(&mut client, GROUP, &[(TOPIC, &[0, 5, 0]), ("nothing", &[0]), ("other", &[])]).await;
         let expected = [(TOPIC, 5, UNKNOWN), (TOPIC, 0, 0), (TOPIC, 0, 0), ("nothing", 0, UNKNOWN)];
         assert_eq!((deleted.error_code, codes(&deleted)), (0, expected.to_vec()));
+        let twice = offset_delete(&mut client, GROUP, &[(TOPIC, &[0]), (TOPIC, &[0])]).await;
+        assert_eq!((twice.topics.len(), codes(&twice)), (2, vec![(TOPIC, 0, 0); 2]), "as often as it is named");
         let not_found = ErrorCode::GroupIdNotFound.code();
         for (group, code) in [("nobody", not_found), ("", 0)] {
             let refused = offset_delete(&mut client, group, &[(TOPIC, &[1])]).await.error_code;

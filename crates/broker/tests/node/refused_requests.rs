@@ -92,6 +92,7 @@ fn a_topic_with_neither_name_nor_id_fails_its_request() {
             let found: Vec<_> = response.topics.iter().map(|topic| (topic.name.as_deref(), topic.error_code)).collect();
             assert_eq!(found, [(Some(TOPIC), error), (Some(""), error)], "version {version}");
             assert_eq!((response.brokers.len(), response.controller_id), (0, -1));
+            assert_eq!(response.error_code, if version < 13 { 0 } else { error }, "there is one for all from 13 on");
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(client.metadata().await.unwrap().topics, [], "nothing is created");
