@@ -13,6 +13,7 @@ mod dynamic_settings;
 mod fetch_sessions;
 mod fetching;
 mod handlers;
+mod large_checks;
 mod leader_hints;
 mod lifecycle;
 mod listeners;

@@ -33,6 +33,7 @@ use crate::connection_settings::{FollowedLimits, SettingError, connection_limits
 use crate::coordinator_logs::CoordinatorLogs;
 use crate::dynamic_settings::DynamicSettings;
 use crate::fetch_sessions::FetchSessions;
+use crate::large_checks::LargeChecks;
 use crate::lifecycle::{Lifecycle, RegistrationError, register, watch_directories};
 use crate::listeners::{Listen, Listeners};
 use crate::loggers::Loggers;
@@ -255,6 +256,7 @@ impl Node {
             fetch_sessions: FetchSessions::new(
                 usize::try_from(config.max_incremental_fetch_session_cache_slots).unwrap_or(0),
             ),
+            large_checks: LargeChecks::new(Arc::clone(&environment.offload)),
             controller,
             published: published.clone(),
         });

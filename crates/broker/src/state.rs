@@ -12,6 +12,7 @@ use dohle_replication::ReplicaManager;
 use dohle_seams::Environment;
 
 use crate::fetch_sessions::FetchSessions;
+use crate::large_checks::LargeChecks;
 use crate::loggers::Loggers;
 use crate::producer_ids::ProducerIds;
 use crate::topic_creation::TopicCreation;
@@ -35,6 +36,7 @@ pub(crate) struct BrokerState {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) topic_creation: TopicCreation,
     pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) large_checks: LargeChecks,
     /// How far the published image is, for those who must see their own change.
     pub(crate) published: tokio::sync::watch::Receiver<i64>,
 }

@@ -48,6 +48,9 @@ pub enum BatchError {
     /// The batch, rebuilt, exceeds the limit given.
     #[error("the batch is larger than {0} bytes")]
     TooLarge(usize),
+    /// Its records, decompressed, exceed the limit given.
+    #[error("the records take more than {0} bytes when they are decompressed")]
+    Expands(usize),
 }
 
 /// The header of a batch.
@@ -244,19 +247,29 @@ pub(crate) fn payload<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'a [
 /// Walks the records of a whole batch in order, without building them, until `visit` breaks off.
 ///
 /// # Errors
-/// Where the records do not decompress or do not parse, or are more than [`DECOMPRESSED_BYTES_MAX`].
+/// Where the records do not decompress or do not parse, and [`BatchError::Expands`] where compressed ones take more than
+/// `plain_bytes_max` and nothing was wrong with them up to there.
 pub(crate) fn walk(
     header: &BatchHeader,
     batch: &[u8],
+    plain_bytes_max: usize,
     visit: impl FnMut(RecordOutline) -> ControlFlow<()>,
 ) -> Result<(), BatchError> {
     let mut payload = payload(header, batch)?;
+    let mut is_exhausted = false;
     let walked = match header.compression()? {
         Compression::None => walk_records(&mut payload, header.record_count, visit),
         codec => decompressor(codec, payload).and_then(|reader| {
-            walk_records(&mut reader.take(DECOMPRESSED_BYTES_MAX as u64), header.record_count, visit)
+            // One byte more, so that what reaches the limit exactly is told from what exceeds it.
+            let mut limited = reader.take(plain_bytes_max as u64 + 1);
+            let walked = walk_records(&mut limited, header.record_count, visit);
+            is_exhausted = limited.limit() == 0;
+            walked
         }),
     };
+    if is_exhausted && walked.is_err() {
+        return Err(BatchError::Expands(plain_bytes_max));
+    }
     walked.map_err(|error| {
         let is_of_records = error.get_ref().is_some_and(|source| source.is::<MalformedRecord>());
         if is_of_records { BatchError::Record(error.to_string()) } else { BatchError::Compressed(error.to_string()) }
@@ -271,7 +284,7 @@ pub(crate) fn walk(
 pub fn find_by_timestamp(batch: &[u8], offset_min: i64, timestamp_min: i64) -> Result<Option<(i64, i64)>, BatchError> {
     let header = BatchHeader::decode(batch)?;
     let mut found = None;
-    walk(&header, batch, |outline| {
+    walk(&header, batch, DECOMPRESSED_BYTES_MAX, |outline| {
         let (offset, timestamp) = (header.offset_of(&outline), header.timestamp_of(outline.timestamp_delta));
         if offset >= offset_min && timestamp >= timestamp_min {
             found = Some((offset, timestamp));

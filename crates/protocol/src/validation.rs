@@ -9,7 +9,8 @@ use dohle_model::TopicPartition;
 use crate::ErrorCode;
 use crate::compression::Compression;
 use crate::record_batch::{
-    BatchError, BatchHeader, crc_is_right, recompress, walk, with_create_time, with_log_append_time,
+    BatchError, BatchHeader, DECOMPRESSED_BYTES_MAX, crc_is_right, recompress, walk, with_create_time,
+    with_log_append_time,
 };
 
 /// A topic's rules for batches.
@@ -87,7 +88,7 @@ impl From<BatchError> for ValidationError {
             BatchError::Record(_) => Self::new(ErrorCode::InvalidRecord, message),
             // Kafka is not prepared for them.
             BatchError::Codec(_) | BatchError::Compressed(_) => Self::new(ErrorCode::UnknownServerError, message),
-            BatchError::TooLarge(_) => Self::as_a_whole(ErrorCode::MessageTooLarge, message),
+            BatchError::TooLarge(_) | BatchError::Expands(_) => Self::as_a_whole(ErrorCode::MessageTooLarge, message),
         }
     }
 }
@@ -137,15 +138,67 @@ fn check_rest(rest: &[u8]) -> Result<(), ValidationError> {
 /// Checks the records of one partition of a Produce request at time `now_ms`.
 ///
 /// # Errors
-/// The first rule that the batch breaks, as Kafka would answer.
+/// The first rule that the batch breaks, as Kafka would answer; beyond Kafka, [`ErrorCode::MessageTooLarge`] where
+/// compressed records take more than [`DECOMPRESSED_BYTES_MAX`].
 pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<ValidatedBatch, ValidationError> {
+    check(records, rules, now_ms, DECOMPRESSED_BYTES_MAX).map_err(|unchecked| match unchecked {
+        Unchecked::Refused(error) => error,
+        Unchecked::Expands(limit) => BatchError::Expands(limit).into(),
+    })
+}
+
+/// The same where it takes little time: `None` where compressed records take more than `plain_bytes_max` bytes, for
+/// whoever has others waiting to do it elsewhere.
+#[must_use]
+pub fn validate_small(
+    records: &Bytes,
+    rules: &ValidationRules,
+    now_ms: i64,
+    plain_bytes_max: usize,
+) -> Option<Result<ValidatedBatch, ValidationError>> {
+    match check(records.clone(), rules, now_ms, plain_bytes_max) {
+        Ok(batch) => Some(Ok(batch)),
+        Err(Unchecked::Refused(error)) => Some(Err(error)),
+        Err(Unchecked::Expands(_)) => None,
+    }
+}
+
+/// Why a check ended early.
+enum Unchecked {
+    /// A rule is broken.
+    Refused(ValidationError),
+    /// The records take more bytes than this, and were good up to there.
+    Expands(usize),
+}
+
+impl From<ValidationError> for Unchecked {
+    fn from(error: ValidationError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<BatchError> for Unchecked {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Expands(limit) => Self::Expands(limit),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+fn check(
+    records: Bytes,
+    rules: &ValidationRules,
+    now_ms: i64,
+    plain_bytes_max: usize,
+) -> Result<ValidatedBatch, Unchecked> {
     check_length(&records)?;
     let header = match BatchHeader::decode(&records) {
         Ok(header) if records.len() >= header.size_bytes() => header,
         Ok(_) | Err(BatchError::Short) => {
             // Kafka finds no batch in it at all.
             let message = "a Produce request must hold one whole record batch for each partition";
-            return Err(ValidationError::as_a_whole(ErrorCode::InvalidRecord, message));
+            return Err(ValidationError::as_a_whole(ErrorCode::InvalidRecord, message).into());
         }
         Err(error) => return Err(error.into()),
     };
@@ -153,14 +206,14 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
     check_rest(&records[size..])?;
     let records = records.slice(..size);
     if size > rules.max_message_bytes {
-        return Err(too_large(size, rules.max_message_bytes));
+        return Err(too_large(size, rules.max_message_bytes).into());
     }
     if !crc_is_right(&records) {
-        return Err(ValidationError::as_a_whole(ErrorCode::CorruptMessage, "the CRC of the batch is wrong"));
+        return Err(ValidationError::as_a_whole(ErrorCode::CorruptMessage, "the CRC of the batch is wrong").into());
     }
     check_header(&header, rules)?;
     let codec = header.compression()?;
-    let max_timestamp = check_records(&header, &records, rules, now_ms)?;
+    let max_timestamp = check_records(&header, &records, rules, now_ms, plain_bytes_max)?;
 
     let mut bytes = records;
     if let Some((target, level)) = rules.target_compression
@@ -180,7 +233,8 @@ pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<
         return Err(ValidationError::as_a_whole(
             ErrorCode::RecordListTooLarge,
             format!("the batch of {} bytes exceeds the segment size of {} bytes", bytes.len(), rules.segment_bytes),
-        ));
+        )
+        .into());
     }
     let header = BatchHeader::decode(&bytes)?;
     Ok(ValidatedBatch { header, bytes, log_append_time_ms })
@@ -296,12 +350,13 @@ fn check_records(
     batch: &[u8],
     rules: &ValidationRules,
     now_ms: i64,
-) -> Result<i64, ValidationError> {
+    plain_bytes_max: usize,
+) -> Result<i64, Unchecked> {
     let mut errors = RecordErrors::default();
     let mut max_timestamp = -1;
     let mut expected = 0;
     let mut in_order = true;
-    walk(header, batch, |outline| {
+    walk(header, batch, plain_bytes_max, |outline| {
         let index = expected;
         if outline.offset_delta != index {
             in_order = false;
@@ -323,7 +378,7 @@ fn check_records(
     })?;
     if !in_order {
         let message = format!("record {expected} of the batch does not have the offset that follows");
-        return Err(ValidationError::new(ErrorCode::InvalidRecord, message));
+        return Err(ValidationError::new(ErrorCode::InvalidRecord, message).into());
     }
     errors.into_result()?;
     Ok(max_timestamp)
@@ -379,6 +434,23 @@ mod tests {
             let validated = validate(batch.clone(), &rules(), NOW).unwrap();
             assert_eq!(validated.bytes.as_ptr(), batch.as_ptr(), "no copy");
         }
+    }
+
+    #[test]
+    fn what_expands_beyond_a_bound_is_left_for_elsewhere() {
+        let batch_of = |codec| {
+            let mut builder = BatchBuilder::new(codec);
+            builder.record(NOW, None, Some(&[7; 100_000]), &[]);
+            builder.build()
+        };
+        let plain_bytes = batch_of(Compression::None).len() - BatchHeader::SIZE_BYTES;
+        let batch = batch_of(Compression::Gzip);
+        let small = |plain_bytes_max| validate_small(&batch, &rules(), NOW, plain_bytes_max);
+        assert!(small(plain_bytes).unwrap().is_ok());
+        assert!(small(plain_bytes - 1).is_none());
+        // What is wrong before the bound is told at once.
+        let broken = damaged(&batch, 60, 3);
+        assert!(validate_small(&broken, &rules(), NOW, 50_000).unwrap().is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Bytes that are no request: an error where the protocol has one, otherwise the end of that connection and a line that says
 //! why; memory stays where it was, and others notice nothing.
 
+use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use dohle_integration_tests::broker::{Broker, BrokerOptions};
 use dohle_integration_tests::cluster::Cluster;
 use dohle_integration_tests::events::Record;
@@ -25,7 +27,7 @@ const INVALID_RECORD: i16 = 87;
 const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
-    let tests: [(&'static str, Test); 10] = [
+    let tests: [(&'static str, Test); 12] = [
         ("connections_are_closed", connections_are_closed),
         ("frames_cut_at_every_byte", frames_cut_at_every_byte),
         ("frames_that_never_end", frames_that_never_end),
@@ -36,6 +38,8 @@ pub(crate) fn trials(suite: &Arc<Suite>) -> Vec<Trial> {
         ("names_that_are_no_text", names_that_are_no_text),
         ("batches_that_are_none", batches_that_are_none),
         ("batches_that_explode", batches_that_explode),
+        ("batches_that_explode_in_every_codec", batches_that_explode_in_every_codec),
+        ("batches_that_keep_exploding", batches_that_keep_exploding),
     ];
     let trial = |(name, test): (&'static str, Test)| {
         let suite = Arc::clone(suite);
@@ -350,22 +354,28 @@ fn batches_that_are_none(target: &mut Target<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Zstandard frames of a megabyte that decompress to thirty-two gigabytes, as the value of one record.
-fn batches_that_explode(target: &mut Target<'_>) -> Result<()> {
+/// The beginning of a record of 2 GiB: no key, a value of nearly as much.
+const RECORD_OF_2_GIB: [u8; 14] = [0xfe, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 1, 0x80, 0xff, 0xff, 0xff, 0x0f];
+
+/// A Zstandard frame whose records begin with a record of 2 GiB, and go on with `block_count` times 128 KiB in four bytes.
+fn zstd_bomb(block_count: usize) -> Vec<u8> {
     const BLOCK_BYTES: u32 = 128 * 1024;
     // A window of 128 KiB.
     let mut compressed = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x38];
-    // A record of 2 GiB: no key, a value of nearly as much.
-    let record = [0xfe, 0xff, 0xff, 0xff, 0x0f, 0, 0, 0, 1, 0x80, 0xff, 0xff, 0xff, 0x0f];
-    compressed.extend(&(u32::try_from(record.len())? << 3).to_le_bytes()[..3]);
-    compressed.extend(record);
-    // One byte, 131 072 times, in four.
+    compressed.extend(&(u32::try_from(RECORD_OF_2_GIB.len()).unwrap_or(0) << 3).to_le_bytes()[..3]);
+    compressed.extend(RECORD_OF_2_GIB);
+    // One byte, 131 072 times.
     let block = (BLOCK_BYTES << 3) | (1 << 1);
-    for _ in 0..250_000 {
+    for _ in 0..block_count {
         compressed.extend(&block.to_le_bytes()[..3]);
         compressed.push(0);
     }
-    let bomb = frame(&produce_request(target.topic, &batch(4, 1, &compressed)));
+    compressed
+}
+
+/// Frames of a megabyte that decompress to thirty-two gigabytes, as the value of one record.
+fn batches_that_explode(target: &mut Target<'_>) -> Result<()> {
+    let bomb = frame(&produce_request(target.topic, &batch(4, 1, &zstd_bomb(250_000))));
     let mut connections: Vec<RawConnection> =
         (0..4).map(|_| RawConnection::to(target.bootstrap)).collect::<Result<_>>()?;
     for connection in &mut connections {
@@ -377,4 +387,96 @@ fn batches_that_explode(target: &mut Target<'_>) -> Result<()> {
         ensure!(error != 0, "a bomb was taken");
     }
     Ok(())
+}
+
+/// A record of 2 GiB as far as a batch of a megabyte holds it, in the codecs that are no zstd.
+fn batches_that_explode_in_every_codec(target: &mut Target<'_>) -> Result<()> {
+    const COMPRESSED_BYTES_MAX: usize = 1_000_000;
+    const PIECE_BYTES: usize = 1024 * 1024;
+    let zeros = vec![0; PIECE_BYTES];
+    let first = [&RECORD_OF_2_GIB[..], &zeros[RECORD_OF_2_GIB.len()..]].concat();
+
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&first)?;
+    while gzip.get_ref().len() < COMPRESSED_BYTES_MAX - 64 * 1024 {
+        gzip.write_all(&zeros)?;
+    }
+    let gzip = gzip.finish()?;
+
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(&first)?;
+    while lz4.get_ref().len() < COMPRESSED_BYTES_MAX - 64 * 1024 {
+        lz4.write_all(&zeros)?;
+    }
+    let lz4 = lz4.finish()?;
+
+    // Blocks behind their lengths, as all clients frame them; and one that claims to hold 4 GiB.
+    let framed = |blocks: &mut dyn Iterator<Item = Vec<u8>>| -> Result<Vec<u8>> {
+        let mut framed = vec![0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        for block in blocks {
+            framed.extend(u32::try_from(block.len())?.to_be_bytes());
+            framed.extend(block);
+        }
+        Ok(framed)
+    };
+    let block_of = |plain: &[u8]| snap::raw::Encoder::new().compress_vec(plain);
+    let (begin, block) = (block_of(&first)?, block_of(&zeros)?);
+    let count = COMPRESSED_BYTES_MAX / (block.len() + 4) - 1;
+    let snappy = framed(&mut std::iter::once(begin).chain(std::iter::repeat_n(block, count)))?;
+    let lie = framed(&mut std::iter::once(vec![0xff, 0xff, 0xff, 0xff, 0x0f, 0]))?;
+
+    let cases = [("gzip", 1, gzip), ("lz4", 3, lz4), ("snappy", 2, snappy), ("snappy that lies", 2, lie)];
+    for (what, codec, compressed) in cases {
+        ensure!(compressed.len() <= COMPRESSED_BYTES_MAX, "{what}: {} bytes", compressed.len());
+        let request = frame(&produce_request(target.topic, &batch(codec, 1, &compressed)));
+        let mut connections: Vec<RawConnection> =
+            (0..4).map(|_| RawConnection::to(target.bootstrap)).collect::<Result<_>>()?;
+        for connection in &mut connections {
+            connection.send(&request)?;
+        }
+        target.witness.looks().with_context(|| what.to_owned())?;
+        for connection in &mut connections {
+            let (error, _) = produced(target.topic, &connection.answer()?)?;
+            ensure!(error != 0, "{what} was taken");
+        }
+    }
+    Ok(())
+}
+
+/// Many connections, each with many batches that take long to look at, one behind the other: a witness is served all the
+/// while, far from having to wait for their end.
+fn batches_that_keep_exploding(target: &mut Target<'_>) -> Result<()> {
+    const CONNECTIONS: usize = 8;
+    const BATCHES: usize = 25;
+    let bomb = frame(&produce_request(target.topic, &batch(4, 1, &zstd_bomb(3_000))));
+    let mut connections: Vec<RawConnection> =
+        (0..CONNECTIONS).map(|_| RawConnection::to(target.bootstrap)).collect::<Result<_>>()?;
+    for connection in &mut connections {
+        connection.send(&bomb.repeat(BATCHES))?;
+    }
+    let answered = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = connections
+            .iter_mut()
+            .map(|connection| {
+                scope.spawn(|| {
+                    for _ in 0..BATCHES {
+                        let (error, _) = produced(target.topic, &connection.answer()?)?;
+                        ensure!(error != 0, "a bomb was taken");
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for _ in 0..20 {
+            target.witness.looks()?;
+        }
+        let before = answered.load(Ordering::Relaxed);
+        for reader in readers {
+            reader.join().map_err(|_| anyhow!("a reader panicked"))??;
+        }
+        ensure!(before < CONNECTIONS * BATCHES, "the witness had to wait until every bomb was looked at");
+        Ok(())
+    })
 }

@@ -1,6 +1,7 @@
 //! Limits that an operator sets on requests and connections: who exceeds one is refused or waits, and the log says so.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use dohle_integration_tests::broker::{Broker, BrokerOptions};
@@ -19,13 +20,17 @@ const WITNESSED: &str = "witnessed";
 type Test = fn() -> Result<()>;
 
 pub(crate) fn trials(_: &Arc<Suite>) -> Vec<Trial> {
-    let tests: [(&'static str, Test); 8] = [
+    let tests: [(&'static str, Test); 10] = [
         ("requests_up_to_a_size", requests_up_to_a_size),
         ("connections_that_are_idle", connections_that_are_idle),
         ("connections_at_a_time", || connections_at_a_time("max.connections=6")),
         ("connections_of_a_listener", || connections_at_a_time("listener.name.plaintext.max.connections=6")),
         ("connections_of_an_address", || connections_of_an_address("max.connections.per.ip=4")),
         ("connections_of_one_address", || connections_of_an_address("max.connections.per.ip.overrides=127.0.0.1:4")),
+        ("connections_in_a_second", || connections_in_a_second("max.connection.creation.rate=5")),
+        ("connections_of_a_listener_in_a_second", || {
+            connections_in_a_second("listener.name.plaintext.max.connection.creation.rate=5")
+        }),
         ("memory_for_requests", memory_for_requests),
         ("open_files", open_files),
     ];
@@ -151,6 +156,31 @@ fn connections_of_an_address(setting: &str) -> Result<()> {
             RawConnection::to(&broker.bootstrap()).and_then(|mut connection| connection.call(&request_of(10))).ok()
         })?;
         Ok(())
+    })
+}
+
+/// At most five in a second: who comes too soon waits, and all of them are served.
+fn connections_in_a_second(setting: &str) -> Result<()> {
+    const RATE: u32 = 5;
+    // A second's connections may come at once, and one may be due just then.
+    const AT_ONCE: u32 = RATE + 1;
+    const CONNECTIONS: u32 = 20;
+    let (broker, mut witness) = start(BrokerOptions::with(&[setting]))?;
+    explained(&broker, || {
+        let begin = Instant::now();
+        let mut connections: Vec<RawConnection> =
+            (0..CONNECTIONS).map(|_| RawConnection::to(&broker.bootstrap())).collect::<Result<_>>()?;
+        for connection in &mut connections {
+            connection.send(&frame(&request_of(10)))?;
+        }
+        // Those that are there already are not held up.
+        witness.looks()?;
+        for connection in &mut connections {
+            connection.answer()?;
+        }
+        let at_least = Duration::from_secs(1) * (CONNECTIONS - AT_ONCE) / RATE;
+        ensure!(begin.elapsed() >= at_least, "all of them were served within {:?}", begin.elapsed());
+        witness.looks()
     })
 }
 

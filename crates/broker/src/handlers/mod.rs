@@ -174,7 +174,7 @@ pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &
         return Outcome::Close { reason: not_served(header) };
     }
     let result = match key {
-        produce::KEY => produce::handle(context, body, turn),
+        produce::KEY => produce::handle(context, body, turn).await,
         fetch::KEY => fetch::handle(context, body),
         _ => dispatch_message(context, key, body).await,
     };

@@ -12,7 +12,7 @@ use dohle_model::{PartitionIndex, TopicId, TopicPartition};
 use dohle_network::{CloseReason, Outcome, Response};
 use dohle_protocol::compression::Compression;
 use dohle_protocol::produce::{PartitionOutcome, ProducePartition, ProduceTopic, ProduceView, encode_response};
-use dohle_protocol::validation::{ValidatedBatch, ValidationError, ValidationRules, validate};
+use dohle_protocol::validation::{ValidatedBatch, ValidationError, ValidationRules, validate_small};
 use dohle_protocol::{ApiKey, DecodeError, ErrorCode, VersionRange};
 use dohle_replication::{AppendCompletion, Partition, ProduceError, RequiredAcks};
 use tokio::time::{Instant, timeout_at};
@@ -59,8 +59,11 @@ impl ProduceTurn {
     }
 }
 
+/// Compressed records up to this size are checked at once: that is a matter of a few milliseconds.
+const CHECKED_AT_ONCE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Checks and queues; what is queued is written as the turn ends.
-pub(crate) fn handle(
+pub(crate) async fn handle(
     context: &RequestContext<'_>,
     body: &Bytes,
     turn: &mut ProduceTurn,
@@ -74,7 +77,7 @@ pub(crate) fn handle(
     let mut rest = partitions.iter_mut();
     for topic in &topics {
         for asked in rest.by_ref().take(topic.partition_count) {
-            checked.push(check(context, acks, topic, asked, now_ms));
+            checked.push(check(context, acks, topic, asked, now_ms).await);
         }
     }
     // As in Kafka, a batch whose very beginning is damaged is the end of the whole request.
@@ -133,7 +136,7 @@ pub(crate) fn handle(
 }
 
 /// The partition and the batch to append to it, or the refusal.
-fn check(
+async fn check(
     context: &RequestContext<'_>,
     acks: i16,
     topic: &ProduceTopic,
@@ -160,7 +163,11 @@ fn check(
     // Without records there is no batch either.
     let records = asked.records.take().unwrap_or_default();
     let rules = rules(partition.topic_partition(), &partition.config(), version);
-    match validate(records, &rules, now_ms) {
+    let validated = match validate_small(&records, &rules, now_ms, CHECKED_AT_ONCE_BYTES_MAX) {
+        Some(validated) => validated,
+        None => context.broker.large_checks.run(records, rules, now_ms).await,
+    };
+    match validated {
         Ok(batch) => Ok((partition, batch)),
         Err(error) => Err(invalid(error, &partition)),
     }
