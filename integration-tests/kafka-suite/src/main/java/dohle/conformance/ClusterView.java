@@ -16,6 +16,8 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.message.DescribeConfigsRequestData;
 import org.apache.kafka.common.message.DescribeQuorumResponseData;
 import org.apache.kafka.common.message.DescribeQuorumResponseData.ReplicaState;
 import org.apache.kafka.common.message.MetadataResponseData;
@@ -25,6 +27,9 @@ import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.requests.DescribeAclsRequest;
 import org.apache.kafka.common.requests.DescribeAclsResponse;
+import org.apache.kafka.common.requests.DescribeConfigsRequest;
+import org.apache.kafka.common.requests.DescribeConfigsResponse;
+import org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource;
 import org.apache.kafka.common.requests.DescribeQuorumRequest;
 import org.apache.kafka.common.requests.DescribeQuorumResponse;
 import org.apache.kafka.common.requests.MetadataRequest;
@@ -36,6 +41,8 @@ import org.apache.kafka.common.test.TestKitNodes;
 /** What each single node of a cluster knows, asked over its listeners, and what lies in its folders. */
 public final class ClusterView {
     private static final long PATIENCE_SECONDS = 60;
+    private static final Set<Byte> CHANGED = Set.of(
+        ConfigSource.DYNAMIC_BROKER_CONFIG.id(), ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.id());
 
     private final Cluster cluster;
     private final TestKitNodes nodes;
@@ -88,6 +95,24 @@ public final class ClusterView {
         } catch (IOException error) {
             throw new IllegalStateException("ask broker " + broker + " for its features", error);
         }
+    }
+
+    /** The settings of a broker that were changed since it was started, but for secrets. Nothing, where it does not answer. */
+    Map<String, String> changedSettings(int broker) {
+        DescribeConfigsRequestData question = new DescribeConfigsRequestData().setResources(List.of(
+            new DescribeConfigsRequestData.DescribeConfigsResource()
+                .setResourceType(ConfigResource.Type.BROKER.id()).setResourceName(Integer.toString(broker))
+                .setConfigurationKeys(null)));
+        Map<String, String> settings = new HashMap<>();
+        try (Wire wire = wire(broker)) {
+            wire.ask(new DescribeConfigsRequest.Builder(question), DescribeConfigsResponse.class).data().results()
+                .stream().flatMap(result -> result.configs().stream())
+                .filter(setting -> setting.value() != null && CHANGED.contains(setting.configSource()))
+                .forEach(setting -> settings.put(setting.name(), setting.value()));
+        } catch (IOException notRunning) {
+            return Map.of();
+        }
+        return settings;
     }
 
     /** Waits until every running broker has the topic with so many partitions. */

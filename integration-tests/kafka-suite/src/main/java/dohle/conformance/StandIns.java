@@ -4,8 +4,11 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.withSettings;
 
 import java.io.File;
+import java.lang.reflect.Field;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
@@ -17,11 +20,13 @@ import kafka.raft.KafkaRaftManager;
 import kafka.server.BrokerServer;
 import kafka.server.ControllerServer;
 import kafka.server.KafkaApis;
+import kafka.server.KafkaConfig;
 import kafka.server.ReplicaManager;
 import kafka.server.SharedServer;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.memory.MemoryPool;
 import org.apache.kafka.common.message.MetadataResponseData.MetadataResponsePartition;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.common.test.TestKitNodes;
@@ -69,7 +74,7 @@ public final class StandIns {
     public BrokerServer broker(int id) {
         Cluster.Member member = cluster.member(id);
         return standIn(BrokerServer.class, (method, arguments) -> switch (method) {
-            case "config" -> member.config;
+            case "config" -> config(member);
             case "clusterId" -> nodes.clusterId();
             case "boundPort" -> member.port(((ListenerName) arguments[0]).value());
             case "socketServer" -> socketServer(member);
@@ -144,9 +149,30 @@ public final class StandIns {
         });
     }
 
+    /** What a broker is configured with: what it was started with, and what was changed since. */
+    private KafkaConfig config(Cluster.Member member) {
+        Map<String, String> changed = member.node.running() ? view.changedSettings(member.id()) : Map.of();
+        if (changed.isEmpty()) {
+            return member.config;
+        }
+        Map<String, String> properties = new HashMap<>(member.files.properties);
+        properties.putAll(changed);
+        return new KafkaConfig(properties, false);
+    }
+
     private SocketServer socketServer(Cluster.Member member) {
-        return standIn(SocketServer.class, (method, arguments) ->
+        SocketServer server = standIn(SocketServer.class, (method, arguments) ->
             method.equals("boundPort") ? member.port(((ListenerName) arguments[0]).value()) : NO_ANSWER);
+        // Tests take it from the field.
+        MemoryPool pool = standIn(MemoryPool.class, (method, arguments) -> NO_ANSWER);
+        try {
+            Field field = SocketServer.class.getDeclaredField("memoryPool");
+            field.setAccessible(true);
+            field.set(server, pool);
+        } catch (ReflectiveOperationException other) {
+            throw new IllegalStateException("SocketServer is not what it was", other);
+        }
+        return server;
     }
 
     private KRaftMetadataCache metadataCache(int id) {

@@ -63,7 +63,7 @@ final class Standing {
 
     private Count count(Result onKafka) {
         boolean passes = onKafka.outcome() == Result.Outcome.PASSED;
-        Result onDohle = dohle.get(onKafka.id());
+        Result onDohle = onDohle(onKafka.id());
         boolean follows = passes && onDohle != null && onDohle.outcome() == Result.Outcome.PASSED;
         boolean collapsed = follows && onDohle.cluster().equals("collapsed");
         boolean applicable = passes || onKafka.outcome().isFailure();
@@ -74,13 +74,18 @@ final class Standing {
     List<Gap> gaps(String module) {
         List<Gap> gaps = new ArrayList<>();
         for (Result onKafka : kafka.values()) {
-            Result onDohle = dohle.get(onKafka.id());
+            Result onDohle = onDohle(onKafka.id());
             if (onKafka.id().module().equals(module) && onKafka.outcome() == Result.Outcome.PASSED
                 && (onDohle == null || onDohle.outcome() != Result.Outcome.PASSED)) {
                 gaps.add(gap(onKafka.id(), onDohle));
             }
         }
         return gaps;
+    }
+
+    /** What became of it; where a class could not begin, what stands for the class. Null if it was not run. */
+    private Result onDohle(Result.Id id) {
+        return dohle.getOrDefault(id, dohle.get(new Result.Id(id.module(), id.testClass(), "*", "")));
     }
 
     private Gap gap(Result.Id id, Result onDohle) {

@@ -1,0 +1,38 @@
+package dohle.conformance;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class StandingTest {
+    private static Result result(String method, Result.Outcome outcome, String reason) {
+        String parameters = method.equals("*") ? "" : "combined";
+        return new Result(new Result.Id("tools", "SomeTest", method, parameters), "-", outcome, 1, "", reason);
+    }
+
+    private static SortedMap<Result.Id, Result> all(Result... results) {
+        SortedMap<Result.Id, Result> all = new TreeMap<>();
+        List.of(results).forEach(result -> all.put(result.id(), result));
+        return all;
+    }
+
+    @Test
+    void whatStandsForAClassStandsForEachOfItsTests(@TempDir Path folder) throws IOException {
+        Path rules = folder.resolve("rules.tsv");
+        Files.writeString(rules, "something\ttools SomeTest\\.\tgiven up\n");
+        Standing standing = new Standing(
+            all(result("first", Result.Outcome.PASSED, ""), result("second", Result.Outcome.PASSED, "")),
+            all(result("*", Result.Outcome.TIMEOUT, "given up"), result("second", Result.Outcome.PASSED, "")),
+            new Capabilities(rules));
+        assertEquals(new Standing.Count(2, 2, 1, 0), standing.count("tools"));
+        assertEquals(List.of("something"),
+            standing.gaps("tools").stream().map(gap -> gap.waitsFor().orElseThrow()).toList());
+    }
+}
