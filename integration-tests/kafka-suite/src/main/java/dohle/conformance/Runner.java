@@ -140,12 +140,16 @@ final class Runner implements AutoCloseable {
         if (Files.exists(current)) {
             Result running = Result.parse(Files.readString(current));
             ResultFile.append(results,
-                new Result(running.id(), running.cluster(), outcome, INVOCATION_SECONDS, "", reason));
+                new Result(running.id(), running.cluster(), outcome, secondsSince(modified(current)), "", reason));
             return true;
         }
         ResultFile.append(results, new Result(
             new Result.Id(test.module(), test.simpleName(), "*", ""), "-", outcome, SILENCE_SECONDS, "", reason));
         return false;
+    }
+
+    private static double secondsSince(long time) {
+        return (System.currentTimeMillis() - time) / 1000.0;
     }
 
     private static long modified(Path file) throws IOException {
@@ -185,7 +189,8 @@ final class Runner implements AutoCloseable {
         }
         endKafkaHost();
         kafkaHost = new ProcessBuilder(java(), "-Xmx1500m", "-cp", System.getProperty("java.class.path"),
-            "-Dlog4j2.configurationFile=conformance-log4j2.properties", KafkaHost.class.getName())
+            "-Dlog4j2.configurationFile=conformance-log4j2.properties", "-Dconformance.log-level=error",
+            KafkaHost.class.getName())
             .redirectError(ProcessBuilder.Redirect.appendTo(logs.resolve("kafka-host.log").toFile()))
             .start();
         kafkaHostPort =

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -198,7 +199,8 @@ public final class RaftClusterInvocationContext implements TestTemplateInvocatio
 
         @Override
         public Set<Integer> brokerIds() {
-            return kit.nodes().brokerNodes().keySet();
+            // Tests take ids out of what they are given.
+            return new TreeSet<>(kit.nodes().brokerNodes().keySet());
         }
 
         @Override
@@ -233,7 +235,7 @@ public final class RaftClusterInvocationContext implements TestTemplateInvocatio
 
         @Override
         public Set<Integer> controllerIds() {
-            return kit.nodes().controllerNodes().keySet();
+            return new TreeSet<>(kit.nodes().controllerNodes().keySet());
         }
 
         @Override
