@@ -373,6 +373,28 @@ fn zstd_bomb(block_count: usize) -> Vec<u8> {
     compressed
 }
 
+const PIECE_BYTES: usize = 1024 * 1024;
+
+/// A mebibyte that begins with [`RECORD_OF_2_GIB`]; zeros go on with the record's value.
+fn first_piece() -> Vec<u8> {
+    let mut piece = vec![0; PIECE_BYTES];
+    piece[..RECORD_OF_2_GIB.len()].copy_from_slice(&RECORD_OF_2_GIB);
+    piece
+}
+
+/// A gzip stream of that many bytes or a little more, or of that many mebibytes when decompressed.
+fn gzip_bomb(compressed_bytes: usize, pieces_max: usize) -> Result<Vec<u8>> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(&first_piece())?;
+    let zeros = vec![0; PIECE_BYTES];
+    let mut pieces = 1;
+    while gzip.get_ref().len() < compressed_bytes && pieces < pieces_max {
+        gzip.write_all(&zeros)?;
+        pieces += 1;
+    }
+    Ok(gzip.finish()?)
+}
+
 /// Frames of a megabyte that decompress to thirty-two gigabytes, as the value of one record.
 fn batches_that_explode(target: &mut Target<'_>) -> Result<()> {
     let bomb = frame(&produce_request(target.topic, &batch(4, 1, &zstd_bomb(250_000))));
@@ -392,16 +414,9 @@ fn batches_that_explode(target: &mut Target<'_>) -> Result<()> {
 /// A record of 2 GiB as far as a batch of a megabyte holds it, in the codecs that are no zstd.
 fn batches_that_explode_in_every_codec(target: &mut Target<'_>) -> Result<()> {
     const COMPRESSED_BYTES_MAX: usize = 1_000_000;
-    const PIECE_BYTES: usize = 1024 * 1024;
     let zeros = vec![0; PIECE_BYTES];
-    let first = [&RECORD_OF_2_GIB[..], &zeros[RECORD_OF_2_GIB.len()..]].concat();
-
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    gzip.write_all(&first)?;
-    while gzip.get_ref().len() < COMPRESSED_BYTES_MAX - 64 * 1024 {
-        gzip.write_all(&zeros)?;
-    }
-    let gzip = gzip.finish()?;
+    let first = first_piece();
+    let gzip = gzip_bomb(COMPRESSED_BYTES_MAX - 64 * 1024, usize::MAX)?;
 
     let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
     lz4.write_all(&first)?;
@@ -447,8 +462,9 @@ fn batches_that_explode_in_every_codec(target: &mut Target<'_>) -> Result<()> {
 /// while, far from having to wait for their end.
 fn batches_that_keep_exploding(target: &mut Target<'_>) -> Result<()> {
     const CONNECTIONS: usize = 8;
-    const BATCHES: usize = 25;
-    let bomb = frame(&produce_request(target.topic, &batch(4, 1, &zstd_bomb(3_000))));
+    const BATCHES: usize = 3;
+    // Slower to decompress than the other codecs.
+    let bomb = frame(&produce_request(target.topic, &batch(1, 1, &gzip_bomb(usize::MAX, 380)?)));
     let mut connections: Vec<RawConnection> =
         (0..CONNECTIONS).map(|_| RawConnection::to(target.bootstrap)).collect::<Result<_>>()?;
     for connection in &mut connections {
@@ -469,14 +485,14 @@ fn batches_that_keep_exploding(target: &mut Target<'_>) -> Result<()> {
                 })
             })
             .collect();
-        for _ in 0..20 {
+        for _ in 0..100 {
             target.witness.looks()?;
         }
         let before = answered.load(Ordering::Relaxed);
         for reader in readers {
             reader.join().map_err(|_| anyhow!("a reader panicked"))??;
         }
-        ensure!(before < CONNECTIONS * BATCHES, "the witness had to wait until every bomb was looked at");
+        ensure!(before <= CONNECTIONS * BATCHES / 2, "the witness had to wait until {before} bombs were looked at");
         Ok(())
     })
 }
