@@ -30,9 +30,14 @@ pub fn families(librdkafka_driver: &Path) -> Vec<Family> {
         ("franz-go", Go(go::Library { folder: "franz-go" }), Murmur2),
         ("sarama", Go(go::Library { folder: "sarama" }), Fnv1a),
         ("kafka-go", Go(go::Library { folder: "kafka-go" }), Fnv1a),
-        ("confluent-kafka", Python(python::Library { folder: "confluent-kafka" }), Crc32),
-        ("kafka-python", Python(python::Library { folder: "kafka-python" }), Murmur2),
-        ("aiokafka", Python(python::Library { folder: "aiokafka" }), Murmur2),
+        ("confluent-kafka", Python(python::Library { folder: "confluent-kafka", shares_with: None }), Crc32),
+        ("kafka-python", Python(python::Library { folder: "kafka-python", shares_with: None }), Murmur2),
+        (
+            "kafka-python-2",
+            Python(python::Library { folder: "kafka-python-2", shares_with: Some("kafka-python") }),
+            Murmur2,
+        ),
+        ("aiokafka", Python(python::Library { folder: "aiokafka", shares_with: None }), Murmur2),
         ("kafkajs", Node(node::Library { folder: "kafkajs" }), Murmur2),
         ("platformatic-kafka", Node(node::Library { folder: "platformatic-kafka" }), Murmur2Unsigned),
     ];

@@ -18,6 +18,8 @@ use crate::sources::{sources, texts};
 pub(super) struct Library {
     /// Its folder in `clients/python`.
     pub(super) folder: &'static str,
+    /// The folder of the version that its driver has the rest in common with.
+    pub(super) shares_with: Option<&'static str>,
 }
 
 pub(super) fn toolchain() -> Result<(), Missing> {
@@ -29,7 +31,9 @@ impl Library {
     pub(super) fn driver(&self) -> Result<Command> {
         let environment = self.environment()?;
         let mut command = Command::new(environment.join("bin").join("python"));
-        command.env("PYTHONPATH", clients("python").join("shared")).arg("-B").arg(self.folder().join("driver.py"));
+        let imported = std::iter::once("shared").chain(self.shares_with).map(|folder| clients("python").join(folder));
+        command.env("PYTHONPATH", std::env::join_paths(imported)?);
+        command.arg("-B").arg(self.folder().join("driver.py"));
         Ok(command)
     }
 

@@ -1,14 +1,11 @@
 """A member of a group until standard input ends."""
 
 from kafka import ConsumerRebalanceListener
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 import events
 from arguments import told_to_end
 from clients import consumer, polled, print_received
-
-ASSIGNORS = {"cooperative-sticky": CooperativeStickyAssignor, "roundrobin": RoundRobinPartitionAssignor}
+from version import ASSIGNORS
 
 
 class Reporting(ConsumerRebalanceListener):

@@ -9,7 +9,11 @@ import events
 from arguments import told_to_end
 from clients import Sender, error_name, read_partition
 from payloads import PAYLOADS
+from version import IDEMPOTENT_IN_FLIGHT
 from waiting import PATIENCE
+
+# How many requests are to be on their way at a time.
+IN_FLIGHT = 5
 
 
 def callbacks(play):
@@ -26,17 +30,20 @@ def callbacks(play):
 
 
 def idempotent(play):
-    """Small batches, five of them on their way at a time."""
-    _in_order(play, batch_size=120)
+    """Small batches, as many of them on their way at a time as may be."""
+    _in_order(play, enable_idempotence=True, in_flight=IDEMPOTENT_IN_FLIGHT, batch_size=120)
 
 
 def in_flight(play):
-    """The same, each record in a batch of its own."""
-    _in_order(play, batch_size=0, linger_ms=0)
+    """Each record in a batch of its own, five of them on their way."""
+    is_idempotent = IDEMPOTENT_IN_FLIGHT >= IN_FLIGHT
+    if not is_idempotent:
+        events.fact("idempotent", is_idempotent)
+    _in_order(play, enable_idempotence=is_idempotent, in_flight=IN_FLIGHT, batch_size=0, linger_ms=0)
 
 
-def _in_order(play, **settings):
-    sender = Sender(play, enable_idempotence=True, max_in_flight_requests_per_connection=5, **settings)
+def _in_order(play, in_flight, **settings):
+    sender = Sender(play, max_in_flight_requests_per_connection=in_flight, **settings)
     for number in range(play.number("records")):
         sender.send(b"value-%d" % number, partition=0)
     sender.finish()
@@ -52,7 +59,7 @@ def until_told(play):
         acks="all",
         batch_size=1000,
         # Without idempotence one request at a time, so that order is kept.
-        max_in_flight_requests_per_connection=5 if is_idempotent else 1,
+        max_in_flight_requests_per_connection=IDEMPOTENT_IN_FLIGHT if is_idempotent else 1,
         reconnect_backoff_max_ms=200,
     )
     number = 0
@@ -92,15 +99,16 @@ def large_records(play):
     acknowledged = 0
     # With idempotence this library fails what follows a refused record with that record's error.
     settings = {"max_request_size": 10_000_000, "enable_idempotence": False}
-    with KafkaProducer(bootstrap_servers=play.bootstrap, **settings) as producer:
-        for value in (b"x" * size, b"x" * (size + 1), b"after"):
-            start = time.monotonic()
-            try:
-                metadata = producer.send(play.topic, value).get(timeout=PATIENCE)
-                events.acked(metadata.partition, metadata.offset, None, value)
-                acknowledged += 1
-            except KafkaError as error:
-                events.refused(error_name(error), start)
+    producer = KafkaProducer(bootstrap_servers=play.bootstrap, **settings)
+    for value in (b"x" * size, b"x" * (size + 1), b"after"):
+        start = time.monotonic()
+        try:
+            metadata = producer.send(play.topic, value).get(timeout=PATIENCE)
+            events.acked(metadata.partition, metadata.offset, None, value)
+            acknowledged += 1
+        except KafkaError as error:
+            events.refused(error_name(error), start)
+    producer.close()
     # Fetches less than that at a time by itself.
     for record in read_partition(play, acknowledged):
         events.fact("received-length", len(record.value))

@@ -1,0 +1,9 @@
+"""What differs between versions of the library."""
+
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+ASSIGNORS = {"cooperative-sticky": CooperativeStickyAssignor, "roundrobin": RoundRobinPartitionAssignor}
+
+# How many requests of an idempotent producer may be on their way.
+IDEMPOTENT_IN_FLIGHT = 5
