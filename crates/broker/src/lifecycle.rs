@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dohle_model::{BrokerEpoch, BrokerId, DirectoryId};
+use dohle_model::{BrokerEpoch, BrokerId, DirectoryId, Uuid};
 use dohle_protocol::ErrorCode;
 use dohle_protocol::messages::{BrokerHeartbeatRequest, BrokerRegistrationRequest};
 use dohle_quorum::ControllerHandle;
@@ -87,6 +87,8 @@ pub(crate) struct Report {
     pub(crate) want_shut_down: bool,
     /// Its failed log directories.
     pub(crate) offline_directories: Vec<DirectoryId>,
+    /// Its log directories that are given no new partitions, once there have been any.
+    pub(crate) cordoned_directories: Option<Vec<DirectoryId>>,
 }
 
 /// What the controller thinks of the broker.
@@ -125,6 +127,7 @@ impl Lifecycle {
             want_fence: true,
             want_shut_down: false,
             offline_directories: Vec::new(),
+            cordoned_directories: None,
         });
         let (standings, standing) = watch::channel(Standing { fenced: true, should_shut_down: false });
         let heartbeats = Heartbeats { controller, broker, epoch, interval, reports, standings };
@@ -144,6 +147,16 @@ impl Lifecycle {
     /// These log directories have failed.
     pub(crate) fn directories_failed(&self, directories: Vec<DirectoryId>) {
         self.report.send_modify(|report| report.offline_directories = directories);
+    }
+
+    /// These log directories are given no new partitions, and no others.
+    pub(crate) fn directories_cordoned(&self, directories: Vec<DirectoryId>) {
+        self.report.send_modify(|report| {
+            // The controller takes a new registration for one without any.
+            if report.cordoned_directories.is_some() || !directories.is_empty() {
+                report.cordoned_directories = Some(directories);
+            }
+        });
     }
 
     /// Asks for leave to stop, and waits for it: until then, other brokers take over what this one leads.
@@ -200,8 +213,8 @@ impl Heartbeats {
             current_metadata_offset: report.metadata_offset,
             want_fence: report.want_fence,
             want_shut_down: report.want_shut_down,
-            offline_log_dirs: report.offline_directories.iter().map(|directory| directory.0).collect(),
-            ..BrokerHeartbeatRequest::default()
+            offline_log_dirs: ids(&report.offline_directories),
+            cordoned_log_dirs: report.cordoned_directories.as_deref().map(ids),
         };
         let response = match self.controller.broker_heartbeat(request).await {
             Ok(response) => response,
@@ -229,6 +242,10 @@ impl Heartbeats {
             );
         }
     }
+}
+
+fn ids(directories: &[DirectoryId]) -> Vec<Uuid> {
+    directories.iter().map(|directory| directory.0).collect()
 }
 
 /// Tells the controller of failed log directories as they fail, and the node when none is left to serve from.

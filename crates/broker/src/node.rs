@@ -205,6 +205,7 @@ impl Node {
         ));
         let options = replica_manager_options(&environment, &effective, directories.logs, directories.unopened);
         let replicas = ReplicaManager::start(options, &image).await?;
+        lifecycle.directories_cordoned(replicas.cordoned_directories());
 
         let published_image = Arc::new(ArcSwap::new(Arc::clone(&image)));
         let groups = GroupCoordinator::new(
@@ -454,13 +455,14 @@ fn replica_manager_options(
     directories: Vec<LogDirectory>,
     unopened_directories: Vec<UnopenedDirectory>,
 ) -> ReplicaManagerOptions {
-    let (config, server) = (effective.load(), Arc::clone(effective));
+    let (config, server, server_now) = (effective.load(), Arc::clone(effective), Arc::clone(effective));
     ReplicaManagerOptions {
         node_id: config.node_id,
         environment: environment.clone(),
         directories,
         unopened_directories,
         resolve_topic_config: Box::new(move |overrides| TopicConfig::resolve(&server.load(), overrides)),
+        is_cordoned: Box::new(move |log_dir| server_now.load().is_cordoned(log_dir)),
         producer_id_expiration_ms: i64::from(config.producer_id_expiration_ms),
         recovery_threads_per_directory: usize::try_from(config.num_recovery_threads_per_data_dir).unwrap_or(1),
         maintenance: MaintenanceIntervals::of(&config),

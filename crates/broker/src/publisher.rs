@@ -53,6 +53,7 @@ impl Publisher {
             let expiration_ms = self.settings.effective().load().producer_id_expiration_ms;
             self.replicas.set_producer_id_expiration(i64::from(expiration_ms));
             self.replicas.follow_defaults(&delta.to);
+            self.lifecycle.directories_cordoned(self.replicas.cordoned_directories());
             self.limits.follow().await;
         }
         self.image.store(Arc::clone(&delta.to));

@@ -1,7 +1,7 @@
 //! What a node runs with: all settings resolved, typed and checked against each other.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dohle_model::BrokerId;
@@ -216,6 +216,7 @@ server_config! {
     controller_quorum_fetch_timeout_ms: i32 = "controller.quorum.fetch.timeout.ms",
     controller_quorum_request_timeout_ms: i32 = "controller.quorum.request.timeout.ms",
     controller_quorum_voters: Vec<String> = "controller.quorum.voters",
+    cordoned_log_dirs: Vec<String> = "cordoned.log.dirs",
     default_replication_factor: i32 = "default.replication.factor",
     delete_topic_enable: bool = "delete.topic.enable",
     fetch_max_bytes: i32 = "fetch.max.bytes",
@@ -305,6 +306,13 @@ impl ServerConfig {
             settings.set_listen(listen)?;
         }
         Ok(Self::resolve(&settings)?.0)
+    }
+
+    /// Whether a log directory, written as in `log_dirs`, is given no new partitions (`cordoned.log.dirs`, where `*` means
+    /// all).
+    #[must_use]
+    pub fn is_cordoned(&self, log_dir: &Path) -> bool {
+        self.cordoned_log_dirs.iter().any(|cordoned| cordoned == "*" || Path::new(cordoned) == log_dir)
     }
 
     /// The value of any broker property of the table, whether it has a field or not; [`Value::Null`] for one that is

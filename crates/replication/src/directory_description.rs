@@ -16,6 +16,8 @@ use crate::replica_manager::{ReplicaManager, UnopenedDirectory};
 pub struct DirectoryDescription {
     /// Where it is, from the root on.
     pub path: PathBuf,
+    /// Whether it is given no new partitions.
+    pub is_cordoned: bool,
     /// What it holds; why nobody knows, where its disk has failed.
     pub content: Result<DirectoryContent, Arc<str>>,
 }
@@ -69,12 +71,14 @@ impl ReplicaManager {
         let describe = move || {
             let describe = |directory: &Arc<HostedDirectory>| DirectoryDescription {
                 path: manager.absolute(directory.path()),
+                is_cordoned: manager.is_cordoned(directory),
                 content: manager.content_of(directory),
             };
             let mut described: Vec<_> = manager.directories().iter().map(describe).collect();
             // In ascending order of their positions, so that each comes to stand at its own.
             for UnopenedDirectory { position, path, reason } in manager.unopened_directories() {
-                let offline = DirectoryDescription { path: manager.absolute(path), content: Err(Arc::clone(reason)) };
+                let (path, content) = (manager.absolute(path), Err(Arc::clone(reason)));
+                let offline = DirectoryDescription { path, is_cordoned: false, content };
                 described.insert((*position).min(described.len()), offline);
             }
             described

@@ -26,7 +26,7 @@ pub use maintenance::MaintenanceIntervals;
 pub use partition::{Partition, PartitionError};
 pub use record_deletion::DeleteRecordsError;
 pub use replica_manager::{
-    HostedTopic, ReplicaManager, ReplicaManagerOptions, ResolveTopicConfig, StartError, UnopenedDirectory,
+    HostedTopic, IsCordoned, ReplicaManager, ReplicaManagerOptions, ResolveTopicConfig, StartError, UnopenedDirectory,
 };
 
 #[cfg(test)]

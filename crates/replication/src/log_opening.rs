@@ -95,7 +95,7 @@ impl ReplicaManager {
     }
 
     /// For each partition the directory where it lies; for a new one the directory that the controller chose, or else the
-    /// one with the fewest partitions. None for a partition that lies in a directory that is offline: it must not begin
+    /// one with the fewest partitions among those that are given any. None for a partition that lies in a directory that is offline: it must not begin
     /// anew elsewhere. Blocks.
     fn choose_directories(&self, placements: Vec<Placement>) -> Vec<Chosen> {
         let online: Vec<_> = self.directories().iter().filter(|directory| directory.failure().is_none()).collect();
@@ -129,7 +129,10 @@ impl ReplicaManager {
                 .find(|directory| lies_in(directory))
                 .or_else(|| online.iter().find(|directory| Some(directory.id()) == assigned))
                 .or_else(|| {
-                    let emptiest = online.iter().min_by_key(|directory| counts.get(&directory.id()));
+                    // Where all are cordoned the controller does not know that yet; the partition is here all the same.
+                    let emptiest = online
+                        .iter()
+                        .min_by_key(|directory| (self.is_cordoned(directory), counts.get(&directory.id())));
                     // As in Kafka: a log that is not to be found may lie in the one that is offline. Begun anew here, it
                     // would hide what lies there.
                     emptiest.filter(|_| !is_elsewhere && (placement.is_new || !some_offline))

@@ -5,7 +5,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -32,6 +32,9 @@ type FixedHashMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 /// Turns a topic's overrides into its settings.
 pub type ResolveTopicConfig = dyn Fn(&BTreeMap<String, String>) -> TopicConfig + Send + Sync;
 
+/// Whether the log directory that is configured as this path is to be given no new partitions (KIP-1066).
+pub type IsCordoned = dyn Fn(&Path) -> bool + Send + Sync;
+
 /// How many logs of new partitions are made at a time: it is fsyncs that take the time.
 const CREATION_LANES: usize = 8;
 /// After so many partitions that were brought in step others run: heartbeats among them, which share the thread.
@@ -49,6 +52,8 @@ pub struct ReplicaManagerOptions {
     pub unopened_directories: Vec<UnopenedDirectory>,
     /// Settings of a topic from its overrides and the broker's defaults.
     pub resolve_topic_config: Box<ResolveTopicConfig>,
+    /// Which log directories are given no new partitions; asked again each time.
+    pub is_cordoned: Box<IsCordoned>,
     /// `producer.id.expiration.ms`
     pub producer_id_expiration_ms: i64,
     /// How many logs are opened or closed at a time in each directory (`num.recovery.threads.per.data.dir`).
@@ -149,6 +154,7 @@ pub struct ReplicaManager {
     unopened_directories: Vec<UnopenedDirectory>,
     failures: watch::Receiver<usize>,
     resolve_topic_config: Box<ResolveTopicConfig>,
+    is_cordoned: Box<IsCordoned>,
     producer_id_expiration_ms: AtomicI64,
     recovery_threads_per_directory: usize,
     hosted: ArcSwap<Hosted>,
@@ -178,6 +184,7 @@ impl ReplicaManager {
             unopened_directories: options.unopened_directories,
             failures: failed.clone(),
             resolve_topic_config: options.resolve_topic_config,
+            is_cordoned: options.is_cordoned,
             producer_id_expiration_ms: AtomicI64::new(options.producer_id_expiration_ms),
             recovery_threads_per_directory: options.recovery_threads_per_directory.max(1),
             hosted: ArcSwap::default(),
@@ -264,6 +271,19 @@ impl ReplicaManager {
     pub fn offline_directories(&self) -> Vec<DirectoryId> {
         let failed = self.directories.iter().filter(|directory| directory.failure().is_some());
         failed.map(|directory| directory.id()).collect()
+    }
+
+    /// Whether a log directory is given no new partitions.
+    #[must_use]
+    pub fn is_cordoned(&self, directory: &HostedDirectory) -> bool {
+        (self.is_cordoned)(directory.path())
+    }
+
+    /// The log directories that are given no new partitions.
+    #[must_use]
+    pub fn cordoned_directories(&self) -> Vec<DirectoryId> {
+        let cordoned = self.directories.iter().filter(|directory| self.is_cordoned(directory));
+        cordoned.map(|directory| directory.id()).collect()
     }
 
     /// A hosted topic by name.

@@ -53,7 +53,7 @@ fn result(directory: DirectoryDescription, wanted: &Wanted) -> DescribeLogDirsRe
             topics: topics(replicas, wanted),
             total_bytes: bytes(space.total_bytes),
             usable_bytes: bytes(space.usable_bytes),
-            ..DescribeLogDirsResult::default()
+            is_cordoned: directory.is_cordoned,
         },
         Err(reason) => {
             tracing::warn!(directory = log_dir, %reason, "cannot describe a log directory that is offline");

@@ -3,13 +3,16 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use dohle_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use dohle_protocol::messages::create_topics_request::CreatableTopic;
 use dohle_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use dohle_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use dohle_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use dohle_protocol::messages::{
-    AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListConfigResourcesRequest,
-    ListConfigResourcesResponse, alter_configs_request,
+    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse, DescribeLogDirsRequest,
+    DescribeLogDirsResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    ListConfigResourcesRequest, ListConfigResourcesResponse, alter_configs_request,
 };
 use dohle_protocol::{ApiKey, ErrorCode};
 
@@ -323,6 +326,55 @@ fn limits_of_connections_change_while_the_broker_runs() {
             assert_eq!(alter(&mut client, BROKERS, "", &[(setting, DELETE, None)]).await, (0, None));
             assert!(asked.await.is_ok());
         }
+        node.shutdown().await;
+    });
+}
+
+async fn creates(client: &mut Client, topic: &str) -> i16 {
+    let topic = CreatableTopic {
+        name: topic.to_owned(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..CreatableTopic::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 10_000, ..CreateTopicsRequest::default() };
+    let response: CreateTopicsResponse = client.call(ApiKey::CreateTopics, 7, &request).await.unwrap();
+    response.topics[0].error_code
+}
+
+async fn grows(client: &mut Client, topic: &str, count: i32) -> i16 {
+    let topic = CreatePartitionsTopic { name: topic.to_owned(), count, assignments: None };
+    let request =
+        CreatePartitionsRequest { topics: vec![topic], timeout_ms: 10_000, ..CreatePartitionsRequest::default() };
+    let response: CreatePartitionsResponse = client.call(ApiKey::CreatePartitions, 3, &request).await.unwrap();
+    response.results[0].error_code
+}
+
+async fn is_cordoned(client: &mut Client) -> bool {
+    let request = DescribeLogDirsRequest { topics: Some(Vec::new()) };
+    let response: DescribeLogDirsResponse = client.call(ApiKey::DescribeLogDirs, 5, &request).await.unwrap();
+    response.results[0].is_cordoned
+}
+
+#[test]
+fn a_cordoned_log_directory_takes_no_new_partitions() {
+    let refused = ErrorCode::InvalidReplicationFactor.code();
+    simulate(9, |mut world: World| async move {
+        let node = world.start().await;
+        let mut client = world.connect();
+        assert_eq!((creates(&mut client, TOPIC).await, is_cordoned(&mut client).await), (0, false));
+        sets(&mut client, BROKERS, "1", "cordoned.log.dirs", "*").await;
+        assert!(is_cordoned(&mut client).await);
+        assert_eq!((creates(&mut client, "other").await, grows(&mut client, TOPIC, 2).await), (refused, refused));
+        client.produce(TOPIC, 0, &["value".to_owned()]).await.unwrap().unwrap();
+        node.shutdown().await;
+
+        let node = world.start().await;
+        let mut client = world.connect();
+        assert_eq!((creates(&mut client, "other").await, is_cordoned(&mut client).await), (refused, true));
+        sets(&mut client, BROKERS, "1", "cordoned.log.dirs", "").await;
+        assert!(!is_cordoned(&mut client).await);
+        assert_eq!((creates(&mut client, "other").await, grows(&mut client, TOPIC, 2).await), (0, 0));
         node.shutdown().await;
     });
 }

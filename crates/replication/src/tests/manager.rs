@@ -109,6 +109,7 @@ async fn start_without(
         resolve_topic_config: Box::new(move |overrides: &BTreeMap<String, String>| {
             TopicConfig::resolve(&server, overrides)
         }),
+        is_cordoned: Box::new(|folder| folder == Path::new("/cordoned")),
         producer_id_expiration_ms: 86_400_000,
         recovery_threads_per_directory: 2,
     };
@@ -339,6 +340,26 @@ async fn a_log_start_that_was_raised_survives_a_stop_and_its_segments_go() {
     let partition = manager.topic("orders").unwrap().partition(PartitionIndex(0)).unwrap().clone();
     let bounds = (partition.reader().log_start_offset(), partition.reader().log_end_offset());
     assert_eq!(bounds, (Offset(3), Offset(4)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cordoned_directory_is_given_no_partition_while_there_is_another() {
+    let folders = ["/a", "/cordoned"];
+    let (disk, environment) = new_world(&folders);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &folders, &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 3))).await.unwrap();
+    assert_eq!(folders_in(&disk, "/a").len(), 3);
+    assert_eq!(folders_in(&disk, "/cordoned").len(), 0);
+    let described = manager.describe_directories().await;
+    assert_eq!(described.iter().map(|directory| directory.is_cordoned).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(manager.cordoned_directories(), [manager.directories()[1].id()]);
+
+    let (disk, environment) = new_world(&["/cordoned"]);
+    let mut metadata = Metadata(Arc::default());
+    let manager = start(&environment, &["/cordoned"], &metadata.0).await;
+    manager.apply(&metadata.change(&topic("orders", 1, 1))).await.unwrap();
+    assert_eq!(folders_in(&disk, "/cordoned"), ["orders-0"], "the controller had not been told");
 }
 
 #[tokio::test(start_paused = true)]
