@@ -251,8 +251,18 @@ fn variants_of(schema: &Schema, key: i16, version: i16, topic: &str, group: &str
         }
     }
     making.field_variants(&message.fields, &request, &mut variants);
+    if message.name == "Metadata" && version < METADATA_MAY_LEAVE_TOPICS_UNCREATED_FROM {
+        variants.retain(|(what, _)| !what.contains(UNKNOWN) && !what.contains(ONE_UNKNOWN));
+    }
     variants
 }
+
+/// Before, a topic is created by being asked about, and is there a little later, in each broker's own time.
+const METADATA_MAY_LEAVE_TOPICS_UNCREATED_FROM: i16 = 4;
+/// A name that nothing has.
+const UNKNOWN: &str = "nobody-knows-this";
+/// What a list is called that has it.
+const ONE_UNKNOWN: &str = "one that is unknown beside";
 
 struct Making<'a> {
     base: &'a Base,
@@ -335,17 +345,22 @@ impl Making<'_> {
             }
             Type::Int(size) => {
                 let max = i64::MAX >> (64 - 8 * size);
-                let waits = field.name.ends_with("WaitMs") || field.name.eq_ignore_ascii_case("timeoutMs");
-                let bounds = [i64::MIN >> (64 - 8 * size), -2, 2, 5, 100, max];
-                let numbers = [-1, 0, 1].into_iter().chain(bounds.into_iter().filter(|_| !waits));
-                numbers.for_each(|number| add(&number.to_string(), Value::Int(number)));
+                let waits = field.name.ends_with("WaitMs");
+                let times_out = field.name.eq_ignore_ascii_case("timeoutMs");
+                let numbers = match (waits, times_out) {
+                    (true, _) => vec![-1, 0, 1],
+                    // Whether a millisecond is enough depends on the moment.
+                    (_, true) => vec![-1, 0, 60_000],
+                    _ => vec![-1, 0, 1, i64::MIN >> (64 - 8 * size), -2, 2, 5, 100, max],
+                };
+                numbers.into_iter().for_each(|number| add(&number.to_string(), Value::Int(number)));
             }
             Type::Uint16 => [0, 1, 65_535].into_iter().for_each(|number| add(&number.to_string(), Value::Int(number))),
             Type::Float64 => [0.0, -1.0, f64::NAN, f64::INFINITY, 0.5]
                 .into_iter()
                 .for_each(|number| add(&number.to_string(), Value::Float(number))),
             Type::Text => {
-                for text in ["", "nobody-knows-this", "a b/ü"] {
+                for text in ["", UNKNOWN, "a b/ü"] {
                     add(&format!("{text:?}"), Value::text(text));
                 }
                 add("250 letters", Value::Text("l".repeat(250)));
@@ -365,8 +380,12 @@ impl Making<'_> {
                 if let Value::Array(elements) = current
                     && let Some(first) = elements.first()
                 {
-                    add("twice the same", Value::Array(vec![first.clone(), first.clone()]));
-                    add("one that is unknown beside", Value::Array(vec![first.clone(), unknown(first)]));
+                    // A member of an older version that names a protocol twice is never answered by Kafka, and its group
+                    // stays in a rebalance for good, for all later cases to see.
+                    if field.path != "Protocols" || self.is_newest {
+                        add("twice the same", Value::Array(vec![first.clone(), first.clone()]));
+                    }
+                    add(ONE_UNKNOWN, Value::Array(vec![first.clone(), unknown(first)]));
                 }
             }
             Type::Struct(_) => {}
@@ -384,16 +403,16 @@ impl Making<'_> {
 fn unknown(element: &Value) -> Value {
     match element {
         Value::Int(number) => Value::Int(number + 1000),
-        Value::Text(_) => Value::text("nobody-knows-this"),
+        Value::Text(_) => Value::text(UNKNOWN),
         Value::Struct(fields) => {
             let mut fields = fields.clone();
             let names = ["Name", "Topic", "TopicName", "ResourceName", "GroupId", "MemberId", "TopicId", "Feature"];
             let numbers = ["Partition", "PartitionIndex", "Index"];
             for (name, value) in &mut fields {
                 match value {
-                    Value::Text(_) if names.contains(&name.as_str()) => *value = Value::text("nobody-knows-this"),
+                    Value::Text(_) if names.contains(&name.as_str()) => *value = Value::text(UNKNOWN),
                     Value::Symbol(_) if name == "TopicId" => *value = Value::Uuid([7; 16]),
-                    Value::Symbol(_) if name == "MemberId" => *value = Value::text("nobody-knows-this"),
+                    Value::Symbol(_) if name == "MemberId" => *value = Value::text(UNKNOWN),
                     Value::Int(number) if numbers.contains(&name.as_str()) => *number += 1000,
                     _ => {}
                 }

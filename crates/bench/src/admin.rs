@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use dohle_protocol::messages::api_versions_request::ApiVersionsRequest;
 use dohle_protocol::messages::api_versions_response::ApiVersionsResponse;
+use dohle_protocol::messages::create_partitions_request::{CreatePartitionsRequest, CreatePartitionsTopic};
+use dohle_protocol::messages::create_partitions_response::CreatePartitionsResponse;
 use dohle_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use dohle_protocol::messages::create_topics_response::CreateTopicsResponse;
 use dohle_protocol::messages::delete_topics_request::DeleteTopicsRequest;
@@ -28,6 +30,8 @@ use crate::interrupt::wait_for;
 
 /// Ten thousand partitions take their time.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// A request may not lead to more than ten thousand records of metadata.
+const PARTITIONS_AT_ONCE: i32 = 5000;
 const ASK_EVERY: Duration = Duration::from_millis(5);
 const LATEST: i64 = -1;
 
@@ -95,7 +99,7 @@ impl Admin {
         };
         let topic = CreatableTopic {
             name: name.to_owned(),
-            num_partitions: partitions,
+            num_partitions: partitions.min(PARTITIONS_AT_ONCE),
             replication_factor: 1,
             configs: configs.iter().map(config).collect(),
             ..Default::default()
@@ -109,10 +113,29 @@ impl Admin {
         let result = response.topics.first().context("no answer about the topic")?;
         succeeded(&format!("create {name}"), result.error_code)
             .with_context(|| result.error_message.clone().unwrap_or_default())?;
+        let mut created = PARTITIONS_AT_ONCE;
+        while created < partitions {
+            created = partitions.min(created + PARTITIONS_AT_ONCE);
+            self.grow_topic(name, created)?;
+        }
         wait_for(&format!("leaders of {name}"), PATIENCE, ASK_EVERY, || {
             Ok(self.try_end_offsets(name, partitions)?.ok())
         })?;
         Ok(())
+    }
+
+    /// Gives a topic as many partitions as that.
+    fn grow_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
+        let request = CreatePartitionsRequest {
+            topics: vec![CreatePartitionsTopic { name: name.to_owned(), count: partitions, assignments: None }],
+            timeout_ms: i32::try_from(PATIENCE.as_millis())?,
+            ..Default::default()
+        };
+        let response: CreatePartitionsResponse =
+            self.call(ApiKey::CreatePartitions, versions::CREATE_PARTITIONS, &request)?;
+        let result = response.results.first().context("no answer about the topic")?;
+        succeeded(&format!("grow {name}"), result.error_code)
+            .with_context(|| result.error_message.clone().unwrap_or_default())
     }
 
     /// Deletes a topic.

@@ -117,6 +117,14 @@ impl Fetching {
         fetching
     }
 
+    /// What must come from the disk before it can be sent without waiting.
+    pub(crate) fn on_disk(&self) -> Vec<LogSlice> {
+        let slices = self.readings.iter().filter_map(|reading| reading.records.as_ref());
+        let is_on_disk =
+            |slice: &&LogSlice| !slice.is_recent && !slice.file.is_in_memory(slice.position, slice.size_bytes);
+        slices.filter(is_on_disk).cloned().collect()
+    }
+
     /// Whether to answer now.
     pub(crate) fn is_ready(&self) -> bool {
         self.is_urgent

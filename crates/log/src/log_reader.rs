@@ -25,7 +25,12 @@ pub struct LogSlice {
     pub size_bytes: usize,
     /// Whether later segments hold records below the bound too: a reader that waits for more need not.
     pub more_follows: bool,
+    /// Whether it lies near the end of the log, where what was just written is still in memory.
+    pub is_recent: bool,
 }
+
+/// What is so near to the end of a log is taken for recent.
+const RECENT_BYTES: u64 = 1024 * 1024;
 
 /// The shared, readable side of a log.
 #[derive(Debug)]
@@ -155,12 +160,19 @@ impl LogReader {
                     0
                 };
                 let more_follows = segment.next_offset() < upper_bound;
-                return Ok(LogSlice { file: segment.file()?, position: batch.position, size_bytes, more_follows });
+                let is_recent = !more_follows && size.saturating_sub(batch.position) <= RECENT_BYTES;
+                return Ok(LogSlice {
+                    file: segment.file()?,
+                    position: batch.position,
+                    size_bytes,
+                    more_follows,
+                    is_recent,
+                });
             }
         }
         // The active segment's file is open in any case.
         let file = segments.last().expect("a log has a segment at least").file()?;
-        Ok(LogSlice { file, position: 0, size_bytes: 0, more_follows: false })
+        Ok(LogSlice { file, position: 0, size_bytes: 0, more_follows: false, is_recent: true })
     }
 
     /// The first record at or after `timestamp` below `upper_bound` (exclusive): its offset, its timestamp and the epoch of

@@ -247,6 +247,9 @@ fn too_large(size: usize, limit: usize) -> ValidationError {
     )
 }
 
+/// The version of Produce from which on batches may use zstd (KIP-110).
+const ZSTD_FROM_PRODUCE_VERSION: i16 = 7;
+
 fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), ValidationError> {
     let invalid = |message: &str| Err(ValidationError::new(ErrorCode::InvalidRecord, message));
     if header.base_offset != 0 {
@@ -267,7 +270,12 @@ fn check_header(header: &BatchHeader, rules: &ValidationRules) -> Result<(), Val
     if header.has_producer_id() && header.base_sequence < 0 {
         return invalid("the batch has a producer id but no sequence");
     }
-    if rules.produce_version < 7 && header.compression()? == Compression::Zstd {
+    // Of these versions Kafka looks at the codec as soon as it has the request.
+    let compression = header.compression().map_err(|error| ValidationError {
+        as_a_whole: rules.produce_version < ZSTD_FROM_PRODUCE_VERSION,
+        ..error.into()
+    })?;
+    if rules.produce_version < ZSTD_FROM_PRODUCE_VERSION && compression == Compression::Zstd {
         return Err(ValidationError::as_a_whole(
             ErrorCode::UnsupportedCompressionType,
             "Produce requests below version 7 may not use zstd",

@@ -81,6 +81,14 @@ pub trait DiskFile: Send + Sync + Debug {
     /// `StorageFull`, or another error of the disk.
     fn reserve(&self, size_bytes: u64) -> io::Result<()>;
 
+    /// Whether a region is in memory, so that reading or sending it waits for no disk, as far as can be told from a few of
+    /// its pages. Costs little, and waits for nothing.
+    fn is_in_memory(&self, position: u64, size_bytes: usize) -> bool;
+
+    /// Brings a region into memory, and begins to do so with what is right behind it. Blocks. What cannot be read is met again by
+    /// whoever reads it.
+    fn load(&self, position: u64, size_bytes: usize);
+
     /// The descriptor from which the kernel can send regions of this file, where there is one.
     fn region_fd(&self) -> Option<BorrowedFd<'_>>;
 }

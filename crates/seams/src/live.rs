@@ -3,14 +3,16 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FallocateFlags, FlockOperation};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation};
+use rustix::io::ReadWriteFlags;
 
 use crate::disk::{DirectoryEntry, Disk, DiskFile, DiskLock, DiskSpace, FileFacts, OpenMode};
 use crate::{Environment, Offload, Randomness, WallClock};
@@ -103,9 +105,45 @@ impl DiskFile for LiveFile {
         }
     }
 
+    fn is_in_memory(&self, position: u64, size_bytes: usize) -> bool {
+        probes(position, size_bytes).all(|at| {
+            let mut byte = [0];
+            let read = rustix::io::preadv2(&self.0, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT);
+            // Other errors say nothing of memory: a file system may not be able to tell.
+            !matches!(read, Err(rustix::io::Errno::AGAIN))
+        })
+    }
+
+    fn load(&self, position: u64, size_bytes: usize) {
+        // Some pieces ahead of the one that is waited for, so that the disk is not idle in between, and not all at once, which
+        // would keep a processor in the kernel for milliseconds. A kernel that takes no advice reads ahead by itself.
+        let ask = |at: u64| {
+            let _ = rustix::fs::fadvise(&self.0, at, NonZeroU64::new(PROBE_BYTES as u64), Advice::WillNeed);
+        };
+        let ahead = LOADED_AHEAD * PROBE_BYTES as u64;
+        (0..LOADED_AHEAD).for_each(|piece| ask(position + piece * PROBE_BYTES as u64));
+        for at in probes(position, size_bytes) {
+            ask(at + ahead);
+            if !matches!(self.0.read_at(&mut [0], at), Ok(1)) {
+                return;
+            }
+        }
+    }
+
     fn region_fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())
     }
+}
+
+/// How far the pages of a region lie apart that are looked at: the kernel reads ahead in pieces of about this size.
+const PROBE_BYTES: usize = 128 * 1024;
+/// How many such pieces are asked for ahead of the one that is waited for.
+const LOADED_AHEAD: u64 = 4;
+
+/// Positions in a region: every so often, and its last byte.
+fn probes(position: u64, size_bytes: usize) -> impl Iterator<Item = u64> {
+    let last = size_bytes.checked_sub(1);
+    (0..last.unwrap_or(0)).step_by(PROBE_BYTES).chain(last).map(move |offset| position + offset as u64)
 }
 
 fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
@@ -323,6 +361,23 @@ mod tests {
             sum += job.await;
         }
         sum
+    }
+
+    #[test]
+    fn a_region_is_in_memory_once_it_was_loaded() {
+        let directory = std::env::temp_dir().join(format!("dohle-seams-load-{}", std::process::id()));
+        LiveDisk.create_directories(&directory).unwrap();
+        let file = LiveDisk.open(&directory.join("file"), OpenMode::CreateOrOpen).unwrap();
+        file.write_vectored_at(&[IoSlice::new(&vec![7; 3 * PROBE_BYTES])], 0).unwrap();
+        file.sync().unwrap();
+        rustix::fs::fadvise(file.region_fd().unwrap(), 0, None, Advice::DontNeed).unwrap();
+        file.load(100, 3 * PROBE_BYTES - 100);
+        assert!(file.is_in_memory(100, 3 * PROBE_BYTES - 100));
+        // There is nothing to wait for behind the end.
+        file.load(3 * PROBE_BYTES as u64 - 1, 1000);
+        assert!(file.is_in_memory(3 * PROBE_BYTES as u64 - 1, 1000));
+        assert!(file.is_in_memory(0, 0));
+        LiveDisk.remove_directory_all(&directory).unwrap();
     }
 
     #[test]

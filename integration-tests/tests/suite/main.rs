@@ -2,6 +2,7 @@
 
 mod admin;
 mod cluster_tools;
+mod cold_reads;
 mod command_line;
 mod configs;
 mod consuming;
@@ -52,6 +53,7 @@ fn main() -> anyhow::Result<ExitCode> {
     trials.extend(dump_log::trials(&suite));
     trials.extend(restart::trials(&suite));
     trials.extend(hostile_bytes::trials(&suite));
+    trials.extend(cold_reads::trials());
     trials.extend(limits::trials(&suite));
     trials.extend(scale::trials(&suite));
     trials.extend(command_line::trials(&suite));

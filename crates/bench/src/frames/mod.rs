@@ -18,6 +18,8 @@ pub(crate) mod versions {
     pub(crate) const METADATA: i16 = 12;
     /// CreateTopics.
     pub(crate) const CREATE_TOPICS: i16 = 7;
+    /// CreatePartitions.
+    pub(crate) const CREATE_PARTITIONS: i16 = 3;
     /// DeleteTopics.
     pub(crate) const DELETE_TOPICS: i16 = 5;
     /// ApiVersions.

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use dohle_metadata::TopicImage;
 use dohle_model::{BrokerId, PartitionIndex, TopicId, TopicName, Uuid};
 use dohle_network::{Outcome, Response, ResponseBuilder};
-use dohle_protocol::fetch::FetchEncoder;
+use dohle_protocol::fetch::{FetchEncoder, FetchPartitionHead};
 use dohle_protocol::messages::FetchRequest;
 use dohle_protocol::{ApiKey, DecodeError, ErrorCode, VersionRange};
 use dohle_replication::{HostedTopic, Partition};
-use dohle_seams::RandomnessExt;
+use dohle_seams::{OffloadExt, RandomnessExt};
 use tokio::time::Instant;
 
 use super::{RequestContext, decode, response_writer};
@@ -49,7 +49,7 @@ pub(crate) fn handle(context: &RequestContext<'_>, body: &Bytes) -> Result<Outco
     };
     if !matches!(request.isolation_level, READ_UNCOMMITTED | READ_COMMITTED) {
         // Kafka trips over it.
-        return Ok(Outcome::Now(answering.refuse(ErrorCode::UnknownServerError)));
+        return Ok(Outcome::Now(answering.refuse_each(&request, ErrorCode::UnknownServerError)));
     }
     let limits = limits(context, &request);
     let has_room = request.max_bytes >= 0;
@@ -60,11 +60,23 @@ pub(crate) fn handle(context: &RequestContext<'_>, body: &Bytes) -> Result<Outco
     };
     let partitions = find_partitions(context, &fetch.targets, has_room);
     let mut fetching = Fetching::start(fetch, partitions, limits);
-    if fetching.is_ready() {
+    let is_ready = fetching.is_ready();
+    let on_disk = if is_ready { fetching.on_disk() } else { Vec::new() };
+    if is_ready && on_disk.is_empty() {
         return Ok(Outcome::Now(answering.respond(&mut fetching)));
     }
     Ok(Outcome::Later(Box::pin(async move {
-        fetching.wait().await;
+        let mut on_disk = on_disk;
+        if !is_ready {
+            fetching.wait().await;
+            on_disk = fetching.on_disk();
+        }
+        if !on_disk.is_empty() {
+            // Sent from here on, a region that is not in memory would keep the worker waiting for the disk, and everybody
+            // else whom it serves.
+            let load = move || on_disk.iter().for_each(|slice| slice.file.load(slice.position, slice.size_bytes));
+            answering.broker.environment.offload.run(load).await;
+        }
         answering.respond(&mut fetching)
     })))
 }
@@ -189,6 +201,29 @@ impl Answering {
         let encoder = FetchEncoder::new(self.version);
         let mut writer = response_writer(KEY, self.version, self.correlation_id);
         encoder.begin(&mut writer, error.code(), 0, 0);
+        encoder.end(&mut writer, &[]);
+        Response::from_writer(writer)
+    }
+
+    /// Nothing of the request can be served: as in Kafka, versions that name topics are told so for each partition, too.
+    fn refuse_each(&self, request: &FetchRequest, error: ErrorCode) -> Response {
+        if self.version >= TOPIC_IDS_FROM {
+            return self.refuse(error);
+        }
+        let encoder = FetchEncoder::new(self.version);
+        let mut writer = response_writer(KEY, self.version, self.correlation_id);
+        encoder.begin(&mut writer, error.code(), request.session_id, request.topics.len());
+        for topic in &request.topics {
+            encoder.topic(&mut writer, &topic.topic, Uuid::ZERO, topic.partitions.len());
+            for asked in &topic.partitions {
+                // An empty list of aborted transactions, which is not told where records are read uncommitted.
+                let failed = FetchPartitionHead::failed(asked.partition, error.code());
+                let head = FetchPartitionHead { read_committed: true, ..failed };
+                encoder.partition_head(&mut writer, &head, 0);
+                encoder.partition_tail(&mut writer, &head);
+            }
+            encoder.topic_end(&mut writer);
+        }
         encoder.end(&mut writer, &[]);
         Response::from_writer(writer)
     }

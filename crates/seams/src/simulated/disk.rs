@@ -231,6 +231,12 @@ impl DiskFile for SimulatedFile {
         self.alive()
     }
 
+    fn is_in_memory(&self, _: u64, _: usize) -> bool {
+        true
+    }
+
+    fn load(&self, _: u64, _: usize) {}
+
     fn region_fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }
