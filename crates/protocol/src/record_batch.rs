@@ -247,8 +247,8 @@ pub(crate) fn payload<'a>(header: &BatchHeader, batch: &'a [u8]) -> Result<&'a [
 /// Walks the records of a whole batch in order, without building them, until `visit` breaks off.
 ///
 /// # Errors
-/// Where the records do not decompress or do not parse, and [`BatchError::Expands`] where compressed ones take more than
-/// `plain_bytes_max` and nothing was wrong with them up to there.
+/// Where the records do not decompress or do not parse, and [`BatchError::Expands`] where nothing was wrong with compressed
+/// ones up to `plain_bytes_max`, and that was not all.
 pub(crate) fn walk(
     header: &BatchHeader,
     batch: &[u8],
@@ -260,8 +260,7 @@ pub(crate) fn walk(
     let walked = match header.compression()? {
         Compression::None => walk_records(&mut payload, header.record_count, visit),
         codec => decompressor(codec, payload).and_then(|reader| {
-            // One byte more, so that what reaches the limit exactly is told from what exceeds it.
-            let mut limited = reader.take(plain_bytes_max as u64 + 1);
+            let mut limited = reader.take(plain_bytes_max as u64);
             let walked = walk_records(&mut limited, header.record_count, visit);
             is_exhausted = limited.limit() == 0;
             walked

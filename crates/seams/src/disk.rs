@@ -85,8 +85,8 @@ pub trait DiskFile: Send + Sync + Debug {
     /// its pages. Costs little, and waits for nothing.
     fn is_in_memory(&self, position: u64, size_bytes: usize) -> bool;
 
-    /// Brings a region into memory, and begins to do so with what is right behind it. Blocks. What cannot be read is met again by
-    /// whoever reads it.
+    /// Brings a region into memory, and begins to do so with what is right behind it. Blocks. What cannot be read is met
+    /// again by whoever reads it.
     fn load(&self, position: u64, size_bytes: usize);
 
     /// The descriptor from which the kernel can send regions of this file, where there is one.
