@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /** The part of the ledger that tells of client families: what the project's own suite plays with each. */
 final class ClientsSection {
-    /** A line of the table in {@code families.rs}. */
-    private static final Pattern FAMILY = Pattern.compile("^\\s+\\(\"([a-z0-9.-]+)\", [A-Z]\\w+\\(", Pattern.MULTILINE);
+    /** An entry of the table in {@code families.rs}. */
+    private static final Pattern FAMILY = Pattern.compile("^\\s+\\(\\s*\"([a-z0-9.-]+)\",\\s+[A-Z]\\w+\\(", Pattern.MULTILINE);
 
     private ClientsSection() {}
 
