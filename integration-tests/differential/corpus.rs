@@ -361,7 +361,10 @@ impl Making<'_> {
                 .for_each(|number| add(&number.to_string(), Value::Float(number))),
             Type::Text => {
                 for text in ["", UNKNOWN, "a b/ü"] {
-                    add(&format!("{text:?}"), Value::text(text));
+                    // Groups that cases share would be as the one before has left them, its members about to expire.
+                    let is_group = field.path == "GroupId" && !text.is_empty();
+                    let given = if is_group { format!("{text} of {}", self.group) } else { text.to_owned() };
+                    add(&format!("{text:?}"), Value::Text(given));
                 }
                 add("250 letters", Value::Text("l".repeat(250)));
             }
