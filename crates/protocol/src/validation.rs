@@ -141,7 +141,7 @@ fn check_rest(rest: &[u8]) -> Result<(), ValidationError> {
 /// The first rule that the batch breaks, as Kafka would answer; beyond Kafka, [`ErrorCode::MessageTooLarge`] where
 /// compressed records take more than [`DECOMPRESSED_BYTES_MAX`].
 pub fn validate(records: Bytes, rules: &ValidationRules, now_ms: i64) -> Result<ValidatedBatch, ValidationError> {
-    check(records, rules, now_ms, DECOMPRESSED_BYTES_MAX).map_err(|unchecked| match unchecked {
+    check(&records, rules, now_ms, DECOMPRESSED_BYTES_MAX).map_err(|unchecked| match unchecked {
         Unchecked::Refused(error) => error,
         Unchecked::Expands(limit) => BatchError::Expands(limit).into(),
     })
@@ -156,7 +156,7 @@ pub fn validate_small(
     now_ms: i64,
     plain_bytes_max: usize,
 ) -> Option<Result<ValidatedBatch, ValidationError>> {
-    match check(records.clone(), rules, now_ms, plain_bytes_max) {
+    match check(records, rules, now_ms, plain_bytes_max) {
         Ok(batch) => Some(Ok(batch)),
         Err(Unchecked::Refused(error)) => Some(Err(error)),
         Err(Unchecked::Expands(_)) => None,
@@ -187,13 +187,13 @@ impl From<BatchError> for Unchecked {
 }
 
 fn check(
-    records: Bytes,
+    records: &Bytes,
     rules: &ValidationRules,
     now_ms: i64,
     plain_bytes_max: usize,
 ) -> Result<ValidatedBatch, Unchecked> {
-    check_length(&records)?;
-    let header = match BatchHeader::decode(&records) {
+    check_length(records)?;
+    let header = match BatchHeader::decode(records) {
         Ok(header) if records.len() >= header.size_bytes() => header,
         Ok(_) | Err(BatchError::Short) => {
             // Kafka finds no batch in it at all.

@@ -95,8 +95,8 @@ impl ReplicaManager {
     }
 
     /// For each partition the directory where it lies; for a new one the directory that the controller chose, or else the
-    /// one with the fewest partitions among those that are given any. None for a partition that lies in a directory that is offline: it must not begin
-    /// anew elsewhere. Blocks.
+    /// one with the fewest partitions among those that are given any. None for a partition that lies in a directory that is
+    /// offline: it must not begin anew elsewhere. Blocks.
     fn choose_directories(&self, placements: Vec<Placement>) -> Vec<Chosen> {
         let online: Vec<_> = self.directories().iter().filter(|directory| directory.failure().is_none()).collect();
         let mut counts: BTreeMap<DirectoryId, usize> = online.iter().map(|directory| (directory.id(), 0)).collect();
