@@ -2,11 +2,13 @@ package dohle.conformance;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /** Where Dohle stands: its results beside Kafka's. What does not pass on Kafka is no measure of Dohle. */
 final class Standing {
@@ -83,9 +85,14 @@ final class Standing {
         return gaps;
     }
 
-    /** What became of it; where a class could not begin, what stands for the class. Null if it was not run. */
+    /**
+     * What became of it; where a class could not begin, what stands for the class, or for a method whose parameters were
+     * not come to. Null if it was not run.
+     */
     private Result onDohle(Result.Id id) {
-        return dohle.getOrDefault(id, dohle.get(new Result.Id(id.module(), id.testClass(), "*", "")));
+        return Stream.of(id, new Result.Id(id.module(), id.type(), id.method(), ""),
+                new Result.Id(id.module(), id.testClass(), "*", ""))
+            .map(dohle::get).filter(Objects::nonNull).findFirst().orElse(null);
     }
 
     private Gap gap(Result.Id id, Result onDohle) {

@@ -35,4 +35,17 @@ final class StandingTest {
         assertEquals(List.of("something"),
             standing.gaps("tools").stream().map(gap -> gap.waitsFor().orElseThrow()).toList());
     }
+
+    @Test
+    void whatStandsForAMethodStandsForAllItsParameters(@TempDir Path folder) throws IOException {
+        Path rules = folder.resolve("rules.tsv");
+        Files.writeString(rules, "");
+        Result.Id method = new Result.Id("tools", "SomeTest", "first", "");
+        Standing standing = new Standing(
+            all(result("first", Result.Outcome.PASSED, ""), result("second", Result.Outcome.PASSED, "")),
+            all(new Result(method, "-", Result.Outcome.WAITING, 0, "", "needs 3 brokers")),
+            new Capabilities(rules));
+        assertEquals(List.of("a cluster: needs 3 brokers", "not run yet"),
+            standing.gaps("tools").stream().map(Standing.Gap::words).toList());
+    }
 }
