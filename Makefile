@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/dohle/target
 # A file holds the compiler flags (.cargo/config.toml); flags from the environment would replace them and rebuild RocksDB.
 unexport RUSTFLAGS
 
-DOHLE := $(CARGO_TARGET_DIR)/release/dohle
+DOHLE := $(CARGO_TARGET_DIR)/dist/dohle
 BENCH := $(CARGO_TARGET_DIR)/release/dohle-bench
 BENCH_OUT := $(CARGO_TARGET_DIR)/bench
 # Passed on by `make run`: make run ARGS="--listen 0.0.0.0:9092"
@@ -35,14 +35,14 @@ setup: ## Install what building takes, or say which command does
 	@scripts/setup
 
 build: setup ## Build the broker
-	cargo build --release --locked --package dohle
+	scripts/build
 
 run: build ## Start a broker on localhost:9092 with its data in ./data
 	exec $(DOHLE) server $(ARGS)
 
-test: setup ## Run every test, with every client family whose toolchain is there
-	cargo build --release --locked --package dohle --package dohle-integration-tests
-	cargo test --release --locked --workspace --no-fail-fast -- $(FILTER)
+test: build ## Run every test, with every client family whose toolchain is there
+	cargo build --release --locked --package dohle-integration-tests
+	DOHLE_BIN=$${DOHLE_BIN:-$(DOHLE)} cargo test --release --locked --workspace --no-fail-fast -- $(FILTER)
 
 lint: setup ## Check format, lints and documentation
 	cargo fmt --all --check

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use dohle_protocol::record_batch::{BatchError, BatchHeader};
 use dohle_seams::DiskFile;
 
-/// How much is read at a time while looking for a batch behind an index entry.
-pub(crate) const LOOKUP_BYTES: usize = 8 * 1024;
+/// How much is read at first while looking for a batch behind an index entry: where batches are large, the header of one is
+/// enough.
+pub(crate) const LOOKUP_BYTES: usize = 256;
+/// Each further read is this many times as large as the one before, where batches are small.
+const READ_GROWTH: usize = 4;
 /// How much is read at a time while walking a whole file.
 pub(crate) const SWEEP_BYTES: usize = 128 * 1024;
 /// Beyond this, adding a batch's offset delta could overflow.
@@ -25,7 +28,8 @@ pub(crate) struct BatchWalk {
 }
 
 impl BatchWalk {
-    /// Starts at `position`, the start of a batch, and ends at `end`; reads `chunk_bytes` at a time.
+    /// Starts at `position`, the start of a batch, and ends at `end`; reads `chunk_bytes` at first, and more at a time as it
+    /// goes on.
     pub(crate) fn new(file: Arc<dyn DiskFile>, position: u64, end: u64, chunk_bytes: usize) -> Self {
         Self { file, position, end, chunk_bytes, buffer: Vec::new(), buffer_start: 0 }
     }
@@ -48,6 +52,7 @@ impl BatchWalk {
             let read = self.file.read_at(&mut self.buffer, self.position)?;
             self.buffer.truncate(read);
             self.buffer_start = self.position;
+            self.chunk_bytes = self.chunk_bytes.max((self.chunk_bytes * READ_GROWTH).min(SWEEP_BYTES));
             if read < size {
                 return Ok(None);
             }

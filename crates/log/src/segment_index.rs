@@ -226,15 +226,23 @@ impl SegmentIndex {
         }
     }
 
+    fn unwritten_offsets(&self) -> usize {
+        match &self.entries {
+            Entries::Memory { offsets, written_offsets, .. } => offsets.len() - written_offsets,
+            Entries::Files { .. } => 0,
+        }
+    }
+
     /// Writes to the files what is missing there, or, with `all` false, only once enough is.
     pub(crate) fn write(&mut self, all: bool) -> io::Result<()> {
+        // Asked after each append: the paths are made only where something is to be written.
+        if !all && self.unwritten_offsets() < UNWRITTEN_MAX {
+            return Ok(());
+        }
         let (offset_path, time_path) = (self.offset_path(), self.time_path());
         let Entries::Memory { offsets, times, written_offsets, written_times } = &mut self.entries else {
             return Ok(());
         };
-        if !all && offsets.len() - *written_offsets < UNWRITTEN_MAX {
-            return Ok(());
-        }
         let disk = &self.folder.disk;
         let mut bytes = Vec::new();
         for (offset, position) in &offsets[*written_offsets..] {

@@ -129,7 +129,7 @@ impl<S: Service> ConnectionTask<S> {
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn run(mut self) -> CloseReason {
+    pub(crate) async fn run(mut self: Box<Self>) -> CloseReason {
         loop {
             self.take_turn().await;
             if let Err(reason) = self.flush().await {

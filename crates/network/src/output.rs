@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use dohle_seams::DiskFile;
 
 use crate::byte_stream::{ByteStream, Following};
@@ -18,6 +18,8 @@ const REGION_SLICE_BYTES: usize = 1024 * 1024;
 const REGION_READ_BYTES: usize = 128 * 1024;
 /// How much one write gathers.
 const GATHER_BYTES: usize = 256 * 1024;
+/// Several parts of no more than this together are copied into one: that costs less than telling the kernel of each.
+const COPIED_BYTES: usize = 1024;
 /// How many parts one write gathers.
 const GATHER_PARTS: usize = 128;
 
@@ -142,7 +144,15 @@ impl Output {
             }
         }
         let following = if count < self.parts.len() { Following::More } else { Following::Nothing };
-        let sent = ready!(stream.poll_write(context, &slices[..count], following)).map_err(SendError::Stream)?;
+        let mut copied = [0; COPIED_BYTES];
+        let sent = if count > 1 && gathered <= COPIED_BYTES {
+            let mut rest = &mut copied[..];
+            slices[..count].iter().for_each(|slice| rest.put_slice(slice));
+            stream.poll_write(context, &[IoSlice::new(&copied[..gathered])], following)
+        } else {
+            stream.poll_write(context, &slices[..count], following)
+        };
+        let sent = ready!(sent).map_err(SendError::Stream)?;
         if sent == 0 {
             return Poll::Ready(Err(SendError::Stream(io::ErrorKind::WriteZero.into())));
         }

@@ -428,7 +428,16 @@ impl<S: Service> Accepting<S> {
             unsent: HeldShare::new(Arc::clone(&self.shared.unsent)),
             unfinished: HeldShare::new(Arc::clone(&self.shared.unfinished)),
         };
-        let task = ConnectionTask::new(Arc::clone(&self.service), connection, control, stream, input, held, idle_max);
+        // Boxed: a future would hold it more than once, as an argument and as what it becomes.
+        let task = Box::new(ConnectionTask::new(
+            Arc::clone(&self.service),
+            connection,
+            control,
+            stream,
+            input,
+            held,
+            idle_max,
+        ));
         let serving = async move {
             tracing::debug!("connection opened");
             let slot = slot;

@@ -174,9 +174,14 @@ pub(crate) async fn dispatch(context: &RequestContext<'_>, body: &Bytes, turn: &
         return Outcome::Close { reason: not_served(header) };
     }
     let result = match key {
-        produce::KEY => produce::handle(context, body, turn).await,
+        produce::KEY => match produce::handle(context, body, turn) {
+            Ok(produce::Handling::Done(outcome)) => Ok(outcome),
+            Ok(produce::Handling::Checking(checking)) => Ok(checking.await),
+            Err(error) => Err(error),
+        },
         fetch::KEY => fetch::handle(context, body),
-        _ => dispatch_message(context, key, body).await,
+        // Boxed: every connection's task would be as large as the largest of these.
+        _ => Box::pin(dispatch_message(context, key, body)).await,
     };
     result.unwrap_or_else(|error| malformed(header, key, &error))
 }

@@ -1,6 +1,7 @@
 //! Produce (API key 0): checks batches outside any lock, queues them on their partitions, and answers when they are
 //! appended (acks=1) or committed (acks=all). Records stay where the connection has read them to.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use dohle_protocol::produce::{PartitionOutcome, ProducePartition, ProduceTopic, 
 use dohle_protocol::validation::{ValidatedBatch, ValidationError, ValidationRules, validate_small};
 use dohle_protocol::{ApiKey, DecodeError, ErrorCode, VersionRange};
 use dohle_replication::{AppendCompletion, Partition, ProduceError, RequiredAcks};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::{RequestContext, response_writer};
 use crate::leader_hints::LeaderHints;
@@ -62,24 +63,77 @@ impl ProduceTurn {
 /// Compressed records up to this size are checked at once: that is a matter of a few milliseconds.
 const CHECKED_AT_ONCE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// How a request goes on.
+pub(crate) enum Handling<'a> {
+    /// Its batches are checked, and those that are good are queued.
+    Done(Outcome),
+    /// A batch takes long to check. Boxed, so that a connection's task has no room for this all the time.
+    Checking(Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>),
+}
+
+/// A batch that was checked, or is to be.
+enum Batch {
+    Checked(ValidatedBatch),
+    Large(Bytes, ValidationRules),
+}
+
+/// The partition and the batch to append to it, or the refusal.
+type Check<B> = Result<(Arc<Partition>, B), PartitionOutcome>;
+
 /// Checks and queues; what is queued is written as the turn ends.
-pub(crate) async fn handle(
-    context: &RequestContext<'_>,
+pub(crate) fn handle<'a>(
+    context: &'a RequestContext<'_>,
     body: &Bytes,
-    turn: &mut ProduceTurn,
-) -> Result<Outcome, DecodeError> {
-    let version = context.header.api_version;
-    let mut view = ProduceView::decode(body, version)?;
+    turn: &'a mut ProduceTurn,
+) -> Result<Handling<'a>, DecodeError> {
+    let mut view = ProduceView::decode(body, context.header.api_version)?;
     view.merge_repeated();
-    let ProduceView { acks, timeout_ms, topics, mut partitions, .. } = view;
     let now_ms = context.broker.environment.clock.now_ms();
-    let mut checked = Vec::with_capacity(partitions.len());
-    let mut rest = partitions.iter_mut();
-    for topic in &topics {
+    let mut checks = Vec::with_capacity(view.partitions.len());
+    let mut is_large = false;
+    let mut rest = view.partitions.iter_mut();
+    for topic in &view.topics {
         for asked in rest.by_ref().take(topic.partition_count) {
-            checked.push(check(context, acks, topic, asked, now_ms).await);
+            let check = check(context, view.acks, topic, asked, now_ms);
+            is_large |= matches!(check, Ok((_, Batch::Large(..))));
+            checks.push(check);
         }
     }
+    if is_large {
+        return Ok(Handling::Checking(Box::pin(async move {
+            let mut checked = Vec::with_capacity(checks.len());
+            for check in checks {
+                checked.push(match check {
+                    Err(refused) => Err(refused),
+                    Ok((partition, Batch::Checked(batch))) => Ok((partition, batch)),
+                    Ok((partition, Batch::Large(records, rules))) => {
+                        match context.broker.large_checks.run(records, rules, now_ms).await {
+                            Ok(batch) => Ok((partition, batch)),
+                            Err(error) => Err(invalid(error, &partition)),
+                        }
+                    }
+                });
+            }
+            queue(context, view, checked, turn)
+        })));
+    }
+    let checked = checks.into_iter().map(|check| {
+        check.map(|(partition, batch)| match batch {
+            Batch::Checked(batch) => (partition, batch),
+            Batch::Large(..) => unreachable!("there was none"),
+        })
+    });
+    Ok(Handling::Done(queue(context, view, checked.collect(), turn)))
+}
+
+/// Queues the batches that are good.
+fn queue(
+    context: &RequestContext<'_>,
+    view: ProduceView,
+    mut checked: Vec<Check<ValidatedBatch>>,
+    turn: &mut ProduceTurn,
+) -> Outcome {
+    let ProduceView { acks, timeout_ms, topics, partitions, .. } = view;
     // As in Kafka, a batch whose very beginning is damaged is the end of the whole request.
     let is_damaged = |outcome: &&PartitionOutcome| {
         outcome.error_code == ErrorCode::CorruptMessage.code() && outcome.error_message.is_some()
@@ -103,7 +157,7 @@ pub(crate) async fn handle(
     let answering = Answering {
         broker: Arc::clone(context.broker),
         listener: context.listener(),
-        version,
+        version: context.header.api_version,
         correlation_id: context.header.correlation_id,
         acks,
         topics,
@@ -111,38 +165,37 @@ pub(crate) async fn handle(
         appends,
     };
     if queued == 0 {
-        return Ok(match acks {
+        return match acks {
             NO_ACKS if answering.appends.is_empty() => Outcome::NoResponse,
             NO_ACKS => Outcome::Close { reason: CloseReason::UnansweredFailure },
             _ => Outcome::Now(answering.respond(&completion)),
-        });
+        };
     }
-    // Only a commit may take long: it is others who have to get the records.
-    let time_max = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    let deadline = (required_acks == RequiredAcks::All).then(|| Instant::now() + time_max);
-    Ok(Outcome::Later(Box::pin(async move {
+    Outcome::Later(Box::pin(async move {
+        // Polled first as the turn ends that has queued the batches; mostly all are complete by then.
         if !completion.is_complete() {
-            match deadline {
-                Some(deadline) => {
-                    if timeout_at(deadline, completion.wait()).await.is_err() {
+            match required_acks {
+                // Only a commit may take long: it is others who have to get the records.
+                RequiredAcks::All => {
+                    let time_max = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
+                    if timeout(time_max, completion.wait()).await.is_err() {
                         completion.expire();
                     }
                 }
-                None => completion.wait().await,
+                RequiredAcks::Leader | RequiredAcks::AllToldEarly => completion.wait().await,
             }
         }
         answering.respond(&completion)
-    })))
+    }))
 }
 
-/// The partition and the batch to append to it, or the refusal.
-async fn check(
+fn check(
     context: &RequestContext<'_>,
     acks: i16,
     topic: &ProduceTopic,
     asked: &mut ProducePartition,
     now_ms: i64,
-) -> Result<(Arc<Partition>, ValidatedBatch), PartitionOutcome> {
+) -> Check<Batch> {
     let version = context.header.api_version;
     let refuse = |error: ErrorCode| PartitionOutcome::failed(error.code(), None);
     let index = PartitionIndex(asked.index);
@@ -163,13 +216,10 @@ async fn check(
     // Without records there is no batch either.
     let records = asked.records.take().unwrap_or_default();
     let rules = rules(partition.topic_partition(), &partition.config(), version);
-    let validated = match validate_small(&records, &rules, now_ms, CHECKED_AT_ONCE_BYTES_MAX) {
-        Some(validated) => validated,
-        None => context.broker.large_checks.run(records, rules, now_ms).await,
-    };
-    match validated {
-        Ok(batch) => Ok((partition, batch)),
-        Err(error) => Err(invalid(error, &partition)),
+    match validate_small(&records, &rules, now_ms, CHECKED_AT_ONCE_BYTES_MAX) {
+        Some(Ok(batch)) => Ok((partition, Batch::Checked(batch))),
+        Some(Err(error)) => Err(invalid(error, &partition)),
+        None => Ok((partition, Batch::Large(records, rules))),
     }
 }
 
