@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Case;
 use super::context::Context;
 use super::metrics::{lower, percentiles, with_percentiles};
-use super::spec::{Goal, Sample, Spec, Wanted};
+use super::spec::{Goal, LONG_ROUNDS, Sample, Spec, Wanted};
 use crate::admin::Admin;
 use crate::frames::batches::Shape;
 use crate::frames::requests;
@@ -38,6 +38,7 @@ impl Case for Connections {
             goals: vec![goal(CPU, 5.0), goal(MEMORY, 10.0)],
             floor: false,
             fresh: true,
+            rounds: LONG_ROUNDS,
             seconds: 8.0,
             ..Spec::new(16, "connections-5k", about, metrics)
         }

@@ -12,7 +12,7 @@ use super::latency::producers;
 use super::metrics::{
     CPU_PER_GB, cpu_per_gb, cpu_per_request, higher, lower, memory, percentiles, throughput_sample, with_percentiles,
 };
-use super::spec::{Goal, Guard, Sample, Spec, Wanted};
+use super::spec::{Goal, Guard, LONG_ROUNDS, Sample, Spec, Wanted};
 use crate::frames::batches::{Batch, Shape};
 use crate::frames::requests::{self, FetchLimits};
 use crate::load::drive::{Closed, Ending, Outcome, Scheduled};
@@ -132,6 +132,7 @@ impl Case for Cold {
         Spec {
             goals: vec![Goal { metric: UNHURT.into(), wanted: Wanted::AtMost(1.5) }],
             floor: false,
+            rounds: LONG_ROUNDS,
             seconds: 14.0,
             ..Spec::new(13, "fetch-cold", about, metrics)
         }

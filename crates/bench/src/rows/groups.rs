@@ -11,7 +11,7 @@ use dohle_protocol::messages::offset_commit_request::{
 use super::Case;
 use super::context::Context;
 use super::metrics::lower;
-use super::spec::{Goal, Sample, Spec, Wanted};
+use super::spec::{Goal, LONG_ROUNDS, Sample, Spec, Wanted};
 use crate::frames::requests::frame;
 use crate::frames::responses::{check_offset_commit, check_throttle_then_error};
 use crate::frames::versions;
@@ -43,6 +43,7 @@ impl Case for Groups {
             goals: vec![goal(COMMIT_CPU, 5.0), goal(STORM_CPU, 5.0), goal("resident_mb", 10.0)],
             floor: false,
             fresh: true,
+            rounds: LONG_ROUNDS,
             seconds: 9.0,
             ..Spec::new(17, "groups", about, metrics)
         }

@@ -45,7 +45,7 @@ impl Case for ToAcknowledgement {
         metrics.push(cpu_per_request());
         Spec {
             goals: goals(),
-            seconds: 7.5,
+            seconds: 6.5,
             guard: Some(Guard { metric: CPU_PER_REQUEST.into(), ratio_max: 2.5 }),
             ..Spec::new(
                 10,
@@ -62,7 +62,7 @@ impl Case for ToAcknowledgement {
             let mut producers = producers(topic, &batch);
             let exchanges = producers.iter_mut().map(|producer| producer as &mut dyn Exchange).collect();
             let scheduled = Scheduled { per_second: 2000.0, exchanges };
-            let outcome = context.plan(context.scheduled_window(5.0), Vec::new(), Some(scheduled)).run()?;
+            let outcome = context.plan(context.scheduled_window(4.0), Vec::new(), Some(scheduled)).run()?;
             let mut sample = Sample::default().with(CPU_PER_REQUEST, outcome.cpu_micros_per_request());
             sample.latencies = outcome.scheduled.latencies.curve();
             Ok(with_percentiles(sample, &outcome.scheduled.latencies))
@@ -84,7 +84,7 @@ impl Case for EndToEnd {
             "{} records/s of 1 KiB on schedule, one each request, to one consumer that waits at the end",
             self.per_second
         );
-        Spec { goals: goals(), seconds: 6.5, ..Spec::new(11, self.name, about, metrics) }
+        Spec { goals: goals(), seconds: 6.0, ..Spec::new(11, self.name, about, metrics) }
     }
 
     fn measure(&self, context: &Context<'_>) -> Result<Sample> {
@@ -95,7 +95,7 @@ impl Case for EndToEnd {
             let exchanges = producers.iter_mut().map(|producer| producer as &mut dyn Exchange).collect();
             let scheduled = Scheduled { per_second: self.per_second, exchanges };
             let closed = vec![Closed { exchange: &mut consumer, in_flight: 1, ending: Ending::Following }];
-            let outcome = context.plan(context.scheduled_window(4.0), closed, Some(scheduled)).run()?;
+            let outcome = context.plan(context.scheduled_window(3.5), closed, Some(scheduled)).run()?;
             let (begin, end) = outcome.counted;
             let mut sent = Vec::new();
             if let Some(schedule) = outcome.schedule {

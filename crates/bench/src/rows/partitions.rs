@@ -12,7 +12,7 @@ use dohle_protocol::messages::metadata_response::MetadataResponse;
 use super::Case;
 use super::context::Context;
 use super::metrics::lower;
-use super::spec::{Goal, Sample, Spec, Wanted};
+use super::spec::{Goal, LONG_ROUNDS, Sample, Spec, Wanted};
 use crate::admin::{Admin, decode_response};
 use crate::frames::batches::Shape;
 use crate::frames::{requests, versions};
@@ -59,6 +59,7 @@ impl Case for Partitions {
             goals: vec![goal(CPU, 5.0), goal(MEMORY, 10.0)],
             floor: false,
             fresh: true,
+            rounds: LONG_ROUNDS,
             seconds: 8.0,
             ..Spec::new(15, "partitions-10k", about, metrics)
         }

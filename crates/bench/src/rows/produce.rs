@@ -49,7 +49,6 @@ pub(super) fn cases() -> Vec<Box<dyn Case>> {
     tiny.goals = goals(CPU_PER_REQUEST, 8.0);
     tiny.guard = guard(CPU_PER_REQUEST, 2.0);
     tiny.recorded_kafka_over_floor = Some(6.5);
-    tiny.rounds = 5;
 
     let mut default = spec(2, "produce-default", "16 x 1 KiB in a batch, 1 connection x 5 in flight, 1 partition", {
         throughput(cpu_per_gb())
@@ -57,14 +56,12 @@ pub(super) fn cases() -> Vec<Box<dyn Case>> {
     default.goals = goals(CPU_PER_GB, 5.0);
     default.guard = guard(CPU_PER_GB, 2.0);
     default.recorded_kafka_over_floor = Some(5.8);
-    default.rounds = 5;
 
     let mut small = spec(3, "produce-100B", "150 x 100 B in a batch, 4 connections x 5 in flight, 4 partitions", {
         throughput(cpu_per_million())
     });
     small.goals = goals(CPU_PER_MILLION, 5.0);
     small.recorded_kafka_over_floor = Some(4.5);
-    small.rounds = 5;
 
     let mut large = spec(4, "produce-large", "batches of 1 MiB (1000 x 1 KiB), 4 connections x 5 in flight", {
         throughput(cpu_per_gb())
@@ -72,7 +69,6 @@ pub(super) fn cases() -> Vec<Box<dyn Case>> {
     large.goals = goals(CPU_PER_GB, 2.5);
     large.guard = guard(CPU_PER_GB, 2.0);
     large.recorded_kafka_over_floor = Some(1.6);
-    large.rounds = 5;
 
     let mut hundred_kb = spec(5, "produce-100KB", "1 record of 100 KB in a batch, 4 connections x 5 in flight", {
         throughput(cpu_per_gb())

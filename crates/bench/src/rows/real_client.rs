@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Case;
 use super::context::Context;
 use super::metrics::{higher, lower};
-use super::spec::{Goal, Sample, Spec, Wanted};
+use super::spec::{Goal, LONG_ROUNDS, Sample, Spec, Wanted};
 
 const CPU: &str = "cpu_s_per_million_records";
 const RECORDS: u64 = 1_000_000;
@@ -84,6 +84,7 @@ impl Case for RealClient {
         Spec {
             goals: vec![Goal { metric: CPU.into(), wanted: Wanted::TimesKafka(self.times_kafka) }],
             floor: false,
+            rounds: LONG_ROUNDS,
             seconds: 4.5,
             ..Spec::new(20, self.name, self.about, metrics)
         }

@@ -10,6 +10,11 @@ use crate::latencies::CurvePoint;
 /// A text that is written in the program or read from a file of results.
 pub(crate) type Text = Cow<'static, str>;
 
+/// Rounds of most cases in the full form.
+const ROUNDS: usize = 3;
+/// Rounds of cases that take a Kafka half a minute each: all rows together are to take a quarter of an hour.
+pub(crate) const LONG_ROUNDS: usize = 2;
+
 /// A case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Spec {
@@ -48,7 +53,7 @@ impl Spec {
             metrics,
             goals: Vec::new(),
             floor: true,
-            rounds: 3,
+            rounds: ROUNDS,
             seconds: 3.0,
             fresh: false,
             guard: None,
