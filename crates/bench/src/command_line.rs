@@ -36,7 +36,8 @@ pub(crate) struct RunOptions {
     /// The broker's binary.
     #[arg(long, value_name = "FILE")]
     pub(crate) dohle: PathBuf,
-    /// The short form: six rows, Dohle and the floor, three rounds; fails where a ratio to the floor crosses its limit.
+    /// The short form: six rows, Dohle and the floor, three rounds; fails where a ratio to the floor crosses its limit
+    /// twice.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Leave out Apache Kafka; its recorded ratios to the floor are shown instead.

@@ -1,25 +1,26 @@
 //! The limits of the short form: ratios to the floor that a change must not cross.
 
-use crate::results::Results;
+use crate::results::{CaseResult, Results};
 use crate::verdict::Judged;
 
 /// Says what is wrong, each thing in one sentence: limits that are crossed, and cases that say nothing about theirs.
 pub(crate) fn crossed(results: &Results) -> Vec<String> {
-    let mut crossed = Vec::new();
-    for case in &results.cases {
-        let Some(guard) = &case.spec.guard else { continue };
-        let Some(metric) = case.spec.metric(&guard.metric) else { continue };
-        let name = &case.spec.name;
-        match Judged::new(results, case).over_floor(metric) {
-            None => crossed.push(format!("{name}: {} was not measured", metric.label)),
-            Some(summary) if summary.median > guard.ratio_max => crossed.push(format!(
-                "{name}: {} is {:.2} times the floor's, the limit is {}",
-                metric.label, summary.median, guard.ratio_max
-            )),
-            Some(_) => {}
-        }
+    results.cases.iter().filter_map(|case| crossed_by(results, case)).collect()
+}
+
+/// The same of one case.
+pub(crate) fn crossed_by(results: &Results, case: &CaseResult) -> Option<String> {
+    let guard = case.spec.guard.as_ref()?;
+    let metric = case.spec.metric(&guard.metric)?;
+    let name = &case.spec.name;
+    match Judged::new(results, case).over_floor(metric) {
+        None => Some(format!("{name}: {} was not measured", metric.label)),
+        Some(summary) if summary.median > guard.ratio_max => Some(format!(
+            "{name}: {} is {:.2} times the floor's, the limit is {}",
+            metric.label, summary.median, guard.ratio_max
+        )),
+        Some(_) => None,
     }
-    crossed
 }
 
 #[cfg(test)]

@@ -190,3 +190,73 @@ fn read_region(file: &dyn DiskFile, position: u64, size_bytes: usize) -> Result<
 fn cut_off() -> SendError {
     SendError::Region(io::Error::new(io::ErrorKind::UnexpectedEof, "a file ended within a region that was to be sent"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    /// Takes a few bytes at a time, and remembers how many parts it was given.
+    #[derive(Debug)]
+    struct Taking {
+        bytes_max: usize,
+        taken: Vec<u8>,
+        parts: Vec<usize>,
+    }
+
+    impl ByteStream for Taking {
+        fn peer_address(&self) -> SocketAddr {
+            ([127, 0, 0, 1], 1).into()
+        }
+
+        fn local_address(&self) -> SocketAddr {
+            self.peer_address()
+        }
+
+        fn poll_readable(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut BytesMut, _: usize) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_closed(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+
+        fn poll_write(&mut self, _: &mut Context<'_>, parts: &[IoSlice<'_>], _: Following) -> Poll<io::Result<usize>> {
+            let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+            let count = bytes.len().min(self.bytes_max);
+            self.taken.extend_from_slice(&bytes[..count]);
+            self.parts.push(parts.len());
+            Poll::Ready(Ok(count))
+        }
+    }
+
+    fn send(responses: &[Vec<u8>], bytes_max: usize) -> Taking {
+        let mut output = Output::default();
+        responses.iter().for_each(|response| output.push(Bytes::from(response.clone()), Vec::new()));
+        let mut stream = Taking { bytes_max, taken: Vec::new(), parts: Vec::new() };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        while !output.is_empty() {
+            assert!(matches!(output.poll_send(&mut stream, &mut context), Poll::Ready(Ok(1..))));
+        }
+        assert_eq!(stream.taken, responses.concat());
+        assert_eq!((output.size_bytes(), output.memory_bytes()), (0, 0));
+        stream
+    }
+
+    #[test]
+    fn small_responses_leave_as_one_part() {
+        let small: Vec<_> = (0..5_u8).map(|n| vec![n; 60]).collect();
+        assert_eq!(send(&small, usize::MAX).parts, [1]);
+        assert_eq!(send(&small, 70).parts, [1; 5]);
+        let filling = vec![vec![1; COPIED_BYTES - 1], vec![2; 1]];
+        assert_eq!(send(&filling, usize::MAX).parts, [1]);
+        let large = vec![vec![1; COPIED_BYTES], vec![2; 1]];
+        assert_eq!(send(&large, usize::MAX).parts, [2]);
+        assert_eq!(send(&large, 1000).parts, [2, 1]);
+    }
+}

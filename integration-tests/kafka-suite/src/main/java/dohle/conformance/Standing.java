@@ -1,6 +1,7 @@
 package dohle.conformance;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -48,6 +49,23 @@ final class Standing {
         Set<String> modules = new TreeSet<>();
         kafka.keySet().forEach(id -> modules.add(id.module()));
         return modules;
+    }
+
+    /**
+     * How many results of Dohle have no counterpart on Kafka, because it was not asked yet: invocations, and what stands for
+     * all those of a method or class that waits for a cluster.
+     */
+    int withoutReference(String module) {
+        Set<Result.Id> asked = new HashSet<>();
+        for (Result.Id id : kafka.keySet()) {
+            asked.add(id);
+            asked.add(new Result.Id(id.module(), id.type(), id.method(), ""));
+            asked.add(new Result.Id(id.module(), id.testClass(), "*", ""));
+        }
+        return (int) dohle.values().stream()
+            .filter(result -> result.id().module().equals(module) && !asked.contains(result.id()))
+            .filter(result -> result.outcome() != Result.Outcome.NOT_APPLICABLE)
+            .count();
     }
 
     /** Numbers for each class of a module, by name. */

@@ -48,4 +48,19 @@ final class StandingTest {
         assertEquals(List.of("a cluster: needs 3 brokers", "not run yet"),
             standing.gaps("tools").stream().map(Standing.Gap::words).toList());
     }
+
+    @Test
+    void whatWasNotAskedOnKafkaIsCounted(@TempDir Path folder) throws IOException {
+        Path rules = folder.resolve("rules.tsv");
+        Files.writeString(rules, "");
+        Result.Id waiting = new Result.Id("tools", "SomeTest", "first", "");
+        Standing standing = new Standing(
+            all(result("first", Result.Outcome.PASSED, "")),
+            all(new Result(waiting, "-", Result.Outcome.WAITING, 0, "", "needs 3 brokers"),
+                result("second", Result.Outcome.PASSED, ""),
+                result("third", Result.Outcome.FAILED, ""),
+                result("fourth", Result.Outcome.NOT_APPLICABLE, "")),
+            new Capabilities(rules));
+        assertEquals(2, standing.withoutReference("tools"));
+    }
 }
