@@ -147,7 +147,7 @@ const REPEAT: &str = "\
 ## How to repeat it
 
 ```text
-make bench          everything, beside a live Apache Kafka; about a quarter of an hour
+make bench          everything, beside a live Apache Kafka; about twenty minutes
 make bench-report   this page and its charts, from those results
 make bench-quick    six rows beside the floor; fails where a ratio crosses its limit
 ```

@@ -12,7 +12,8 @@ pub(crate) type Text = Cow<'static, str>;
 
 /// Rounds of most cases in the full form.
 const ROUNDS: usize = 3;
-/// Rounds of cases that take a Kafka half a minute each: all rows together are to take a quarter of an hour.
+/// Rounds of cases that take a Kafka half a minute each: all rows together are to take little more than a quarter of an
+/// hour.
 pub(crate) const LONG_ROUNDS: usize = 2;
 
 /// A case.
