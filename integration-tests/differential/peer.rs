@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use dohle_integration_tests::broker::{binary, wait_until_listening};
+use dohle_integration_tests::checkout::package_folder;
 use dohle_integration_tests::java::{jars, java};
 use dohle_integration_tests::ports::free_port;
 use dohle_integration_tests::process::Running;
@@ -287,6 +288,6 @@ impl Peer {
 }
 
 fn kafka_jars() -> Result<PathBuf> {
-    let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka-tools").join("pom.xml");
+    let pom = package_folder().join("kafka-tools").join("pom.xml");
     jars("kafka-tools", &pom, &[])
 }

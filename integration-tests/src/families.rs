@@ -11,6 +11,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::checkout::package_folder;
 use crate::java::JvmPermits;
 use crate::partitioners::Partitioner::{self, Crc32, Fnv1a, Murmur2, Murmur2Unsigned};
 use crate::process::Running;
@@ -156,5 +157,5 @@ impl Family {
 
 /// The folder of one toolchain's drivers.
 fn clients(toolchain: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(toolchain)
+    package_folder().join("clients").join(toolchain)
 }

@@ -1,10 +1,11 @@
 //! Apache Kafka's own command-line tools, from the jars that the project publishes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::Result;
 
+use crate::checkout::package_folder;
 use crate::java::{JvmPermits, check_toolchain, jars, java};
 use crate::process::{Finished, Running};
 use crate::requirement::Missing;
@@ -52,7 +53,7 @@ impl KafkaTools {
         if let Err(missing) = TOOLCHAIN.get_or_init(|| check_toolchain("Kafka's tools")) {
             return Ok(Err(missing.clone()));
         }
-        let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka-tools").join("pom.xml");
+        let pom = package_folder().join("kafka-tools").join("pom.xml");
         Ok(Ok(Self { jars: jars("kafka-tools", &pom, &[])? }))
     }
 

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod cache;
+pub mod checkout;
 pub mod cluster;
 pub mod events;
 pub mod families;

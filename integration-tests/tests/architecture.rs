@@ -1,9 +1,9 @@
 //! Which crates of the workspace may know which others. `docs/architecture.md` draws the same picture.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+use dohle_integration_tests::checkout::package_folder;
 
 /// For each crate, the crates of the workspace that it may depend on. Not more than is wanted: a new arrow is a decision.
 const ALLOWED: [(&str, &[&str]); 19] = [
@@ -86,7 +86,7 @@ fn wrong_arrows(graph: &Graph) -> Vec<String> {
 
 /// The workspace as cargo sees it. What only tests of a crate use is left out: they may take from anywhere.
 fn workspace() -> Graph {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = package_folder().join("Cargo.toml");
     let metadata =
         MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo knows its own workspace");
     let short = |name: &str| name.strip_prefix("dohle-").unwrap_or(name).to_owned();
