@@ -52,7 +52,7 @@ impl BatchWalk {
             let read = self.file.read_at(&mut self.buffer, self.position)?;
             self.buffer.truncate(read);
             self.buffer_start = self.position;
-            self.chunk_bytes = self.chunk_bytes.max((self.chunk_bytes * READ_GROWTH).min(SWEEP_BYTES));
+            self.chunk_bytes = (self.chunk_bytes * READ_GROWTH).min(SWEEP_BYTES);
             if read < size {
                 return Ok(None);
             }

@@ -144,8 +144,8 @@ impl Output {
             }
         }
         let following = if count < self.parts.len() { Following::More } else { Following::Nothing };
-        let mut copied = [0; COPIED_BYTES];
         let sent = if count > 1 && gathered <= COPIED_BYTES {
+            let mut copied = [0; COPIED_BYTES];
             let mut rest = &mut copied[..];
             slices[..count].iter().for_each(|slice| rest.put_slice(slice));
             stream.poll_write(context, &[IoSlice::new(&copied[..gathered])], following)

@@ -82,7 +82,8 @@ pub trait DiskFile: Send + Sync + Debug {
     fn reserve(&self, size_bytes: u64) -> io::Result<()>;
 
     /// Whether a region is in memory, so that reading or sending it waits for no disk, as far as can be told from a few of
-    /// its pages, of which the first is none. Costs little, and waits for nothing.
+    /// its pages. Its beginning is not looked at: whoever asks knows what lies there and has mostly just read it. Costs
+    /// little, and waits for nothing.
     fn is_in_memory(&self, position: u64, size_bytes: usize) -> bool;
 
     /// Brings a region into memory, and begins to do so with what is right behind it. Blocks. What cannot be read is met

@@ -111,7 +111,6 @@ impl DiskFile for LiveFile {
     }
 
     fn is_in_memory(&self, position: u64, size_bytes: usize) -> bool {
-        // Whoever knows that a batch begins here has mostly just read that.
         probes(position, size_bytes).skip(1).all(|at| {
             let mut byte = [0];
             let read = rustix::io::preadv2(&self.0, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT);

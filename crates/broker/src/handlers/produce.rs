@@ -90,16 +90,13 @@ pub(crate) fn handle<'a>(
     view.merge_repeated();
     let now_ms = context.broker.environment.clock.now_ms();
     let mut checks = Vec::with_capacity(view.partitions.len());
-    let mut is_large = false;
     let mut rest = view.partitions.iter_mut();
     for topic in &view.topics {
         for asked in rest.by_ref().take(topic.partition_count) {
-            let check = check(context, view.acks, topic, asked, now_ms);
-            is_large |= matches!(check, Ok((_, Batch::Large(..))));
-            checks.push(check);
+            checks.push(check(context, view.acks, topic, asked, now_ms));
         }
     }
-    if is_large {
+    if checks.iter().any(|check| matches!(check, Ok((_, Batch::Large(..))))) {
         return Ok(Handling::Checking(Box::pin(async move {
             let mut checked = Vec::with_capacity(checks.len());
             for check in checks {
