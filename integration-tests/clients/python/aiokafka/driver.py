@@ -2,32 +2,7 @@
 
 import asyncio
 
-import administration
-import consuming
-import group_member
-import producing
-import refusals
-import seeking
-import topics
 from arguments import play
+from scenarios import SCENARIOS
 
-scenarios = {
-    "hello": consuming.hello,
-    "produce-callbacks": producing.callbacks,
-    "produce-idempotent": producing.idempotent,
-    "produce-until-told": producing.until_told,
-    "partitioning": producing.partitioning,
-    "in-flight": producing.in_flight,
-    "payloads": producing.payloads,
-    "large-records": producing.large_records,
-    "consume-automatic": consuming.automatic,
-    "consume-manual": consuming.manual,
-    "consume-own-offsets": consuming.own_offsets,
-    "seek": seeking.seek,
-    "pause": seeking.pause,
-    "group-member": group_member.member,
-    "topics": topics.topics,
-    "admin": administration.admin,
-    "refuse-transactions": refusals.transactions,
-}
-asyncio.run(play(scenarios))
+asyncio.run(play(SCENARIOS))

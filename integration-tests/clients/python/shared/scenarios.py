@@ -1,4 +1,4 @@
-"""Which function plays which scenario."""
+"""Which function of a driver plays which scenario: all drivers have these modules, in folders of their own."""
 
 import administration
 import consuming
