@@ -67,7 +67,8 @@ ledger: ## Write docs/compatibility.md
 
 differential: build ## Compare every answer with an Apache Kafka's (ARGS="--newest", "--api Fetch", "--verbose", ...)
 	cargo build --release --locked --package dohle-integration-tests --bin differential
-	CARGO_MANIFEST_DIR=$(CURDIR)/integration-tests $(CARGO_TARGET_DIR)/release/differential $(ARGS)
+	DOHLE_BIN=$${DOHLE_BIN:-$(DOHLE)} CARGO_MANIFEST_DIR=$(CURDIR)/integration-tests \
+		$(CARGO_TARGET_DIR)/release/differential $(ARGS)
 
 bench: build ## Measure Dohle beside Apache Kafka and the floor (ARGS="--rows 1-7 --without-kafka" and others: --help)
 	cargo build --release --locked --package dohle-bench --features librdkafka

@@ -181,7 +181,7 @@ pub fn wait_until_listening(broker: &mut Running, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// The binary under test: `DOHLE_BIN`, or the one built beside the tests.
+/// The binary under test: `DOHLE_BIN`, or the one that `make build` has put into the target folder of the running program.
 ///
 /// # Errors
 /// There is none.
@@ -189,9 +189,10 @@ pub fn binary() -> Result<PathBuf> {
     let path = match std::env::var_os("DOHLE_BIN") {
         Some(path) => PathBuf::from(path),
         None => {
-            // target/PROFILE/deps/suite-HASH -> target/PROFILE/dohle
-            let test = std::env::current_exe().context("path of the running test")?;
-            test.ancestors().nth(2).context("the test lies in a target folder")?.join("dohle")
+            let running = std::env::current_exe().context("path of the running program")?;
+            // A test lies one folder deeper than a program.
+            let built = running.ancestors().skip(2).take(2).map(|target| target.join("dist").join("dohle"));
+            built.clone().find(|path| path.is_file()).or_else(|| built.last()).context("it lies in a target folder")?
         }
     };
     if !path.is_file() {

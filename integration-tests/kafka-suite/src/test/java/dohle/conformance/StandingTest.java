@@ -23,14 +23,16 @@ final class StandingTest {
         return all;
     }
 
+    private static Capabilities capabilities(Path folder, String rules) throws IOException {
+        return new Capabilities(Files.writeString(folder.resolve("rules.tsv"), rules));
+    }
+
     @Test
     void whatStandsForAClassStandsForEachOfItsTests(@TempDir Path folder) throws IOException {
-        Path rules = folder.resolve("rules.tsv");
-        Files.writeString(rules, "something\ttools SomeTest\\.\tgiven up\n");
         Standing standing = new Standing(
             all(result("first", Result.Outcome.PASSED, ""), result("second", Result.Outcome.PASSED, "")),
             all(result("*", Result.Outcome.TIMEOUT, "given up"), result("second", Result.Outcome.PASSED, "")),
-            new Capabilities(rules));
+            capabilities(folder, "something\ttools SomeTest\\.\tgiven up\n"));
         assertEquals(new Standing.Count(2, 2, 1, 0), standing.count("tools"));
         assertEquals(List.of("something"),
             standing.gaps("tools").stream().map(gap -> gap.waitsFor().orElseThrow()).toList());
@@ -38,21 +40,17 @@ final class StandingTest {
 
     @Test
     void whatStandsForAMethodStandsForAllItsParameters(@TempDir Path folder) throws IOException {
-        Path rules = folder.resolve("rules.tsv");
-        Files.writeString(rules, "");
         Result.Id method = new Result.Id("tools", "SomeTest", "first", "");
         Standing standing = new Standing(
             all(result("first", Result.Outcome.PASSED, ""), result("second", Result.Outcome.PASSED, "")),
             all(new Result(method, "-", Result.Outcome.WAITING, 0, "", "needs 3 brokers")),
-            new Capabilities(rules));
+            capabilities(folder, ""));
         assertEquals(List.of("a cluster: needs 3 brokers", "not run yet"),
             standing.gaps("tools").stream().map(Standing.Gap::words).toList());
     }
 
     @Test
     void whatWasNotAskedOnKafkaIsCounted(@TempDir Path folder) throws IOException {
-        Path rules = folder.resolve("rules.tsv");
-        Files.writeString(rules, "");
         Result.Id waiting = new Result.Id("tools", "SomeTest", "first", "");
         Standing standing = new Standing(
             all(result("first", Result.Outcome.PASSED, "")),
@@ -60,7 +58,7 @@ final class StandingTest {
                 result("second", Result.Outcome.PASSED, ""),
                 result("third", Result.Outcome.FAILED, ""),
                 result("fourth", Result.Outcome.NOT_APPLICABLE, "")),
-            new Capabilities(rules));
+            capabilities(folder, ""));
         assertEquals(2, standing.withoutReference("tools"));
     }
 }
